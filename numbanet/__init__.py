@@ -1,0 +1,117 @@
+"""numbanet: a minimal deep-learning engine whose kernels are Numba functions.
+
+    import numbanet as nn
+    data = nn.data.load("mnist")
+    model = nn.Sequential(nn.Flatten(), nn.Dense(128, activation="relu"), nn.Dense(10), input_shape=(28, 28, 1))
+    model.fit(data, epochs=10)
+    model.evaluate(*data.test)
+
+Every name is imported when it is first used: importing the package loads neither NumPy nor Numba.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numbanet import data, zoo
+    from numbanet.errors import NumbanetError
+    from numbanet.layers import Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+    from numbanet.losses import (
+        BinaryCrossEntropy,
+        CrossEntropy,
+        Huber,
+        Loss,
+        MeanAbsoluteError,
+        MeanSquaredError,
+    )
+    from numbanet.model import Sequential
+    from numbanet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+    from numbanet.schedules import Constant, Cosine, Exponential, InverseTime, Schedule, Step
+    from numbanet.serialize import load
+    from numbanet.training.callbacks import Callback, Progress
+    from numbanet.training.history import History, TrainingInterrupted
+    from numbanet.training.metrics import Accuracy, Metric, TopK
+    from numbanet.training.step import TrainStep
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Accuracy",
+    "Activation",
+    "Adam",
+    "AdamW",
+    "BinaryCrossEntropy",
+    "Callback",
+    "Constant",
+    "Cosine",
+    "CrossEntropy",
+    "Dense",
+    "Dropout",
+    "Exponential",
+    "Flatten",
+    "History",
+    "Huber",
+    "InverseTime",
+    "Layer",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Metric",
+    "Normalize",
+    "NumbanetError",
+    "Optimizer",
+    "Progress",
+    "RMSprop",
+    "Reshape",
+    "Schedule",
+    "Sequential",
+    "Step",
+    "TopK",
+    "TrainStep",
+    "TrainingInterrupted",
+    "data",
+    "load",
+    "zoo",
+]
+
+_MODULES = ("data", "zoo")
+_HOMES = {
+    "errors": ("NumbanetError",),
+    "layers": ("Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize", "Reshape"),
+    "losses": (
+        "BinaryCrossEntropy",
+        "CrossEntropy",
+        "Huber",
+        "Loss",
+        "MeanAbsoluteError",
+        "MeanSquaredError",
+    ),
+    "model": ("Sequential",),
+    "optimizers": ("SGD", "Adam", "AdamW", "Optimizer", "RMSprop"),
+    "schedules": ("Constant", "Cosine", "Exponential", "InverseTime", "Schedule", "Step"),
+    "serialize": ("load",),
+    "training.callbacks": ("Callback", "Progress"),
+    "training.history": ("History", "TrainingInterrupted"),
+    "training.metrics": ("Accuracy", "Metric", "TopK"),
+    "training.step": ("TrainStep",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module at its first use."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted({*globals(), *__all__})

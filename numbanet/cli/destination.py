@@ -1,0 +1,44 @@
+"""Where a trained model goes: decided and tried before training, not after."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from numbanet.errors import ModelFileError
+
+SUFFIX = ".safetensors"
+
+
+def default_destination(data_set: str, model: str) -> Path:
+    """`mnist` and `mlp` -> mnist-mlp.safetensors in the current folder; a path counts by its last part."""
+    stem = Path(data_set).name.split(".")[0] or "model"
+    return Path(re.sub(r"[^\w-]+", "-", f"{stem}-{model}") + SUFFIX)
+
+
+def check_destination(path: Path) -> None:
+    """Raise `ModelFileError` unless a model can be written there without harm to anything else."""
+    folder = path.parent
+    if path.suffix != SUFFIX:
+        raise ModelFileError(f"--out {path}: a model's file ends in {SUFFIX}: {path.name}{SUFFIX}")
+    if not folder.exists():
+        raise ModelFileError(f"--out {path}: the folder {folder} does not exist. Make it, or name another.")
+    if not folder.is_dir():
+        raise ModelFileError(f"--out {path}: {folder} is a file, not a folder. Name another with --out FILE.")
+    if path.exists():
+        _check_replaceable(path)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ModelFileError(
+            f"--out {path}: the folder {folder.resolve()} cannot be written to: {error.strerror or error}. "
+            "Name another file with --out FILE."
+        ) from error
+
+
+def _check_replaceable(path: Path) -> None:
+    if not path.is_file():
+        raise ModelFileError(f"--out {path}: something that is not a file is there. Name another.")
+    raise NotImplementedError

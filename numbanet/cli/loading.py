@@ -1,0 +1,31 @@
+"""Loading a data set with something to look at meanwhile."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from numbanet import data
+from numbanet.cli.fetching import make_reporter
+from numbanet.data.datasets import DIGITS
+
+
+def load_data(
+    console: Console, name_or_path: str, data_dir: str | None, limit: int | None = None, seed: int = 0
+) -> data.Dataset:
+    """`data.load`, with progress on `console`."""
+    reporter = make_reporter(console)
+    if name_or_path != DIGITS:
+        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit, seed=seed)
+    from numbanet.cli.compiling import compilation_shown  # imports Numba, which the generator needs anyway
+
+    with compilation_shown(console):
+        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit, seed=seed)
+
+
+def described(dataset: data.Dataset) -> str:
+    """One line: sizes, shape of an example, classes."""
+    shape = "x".join(str(size) for size in dataset.input_shape)
+    return (
+        f"{len(dataset.train[1]):,} training and {len(dataset.test[1]):,} test examples, "
+        f"{shape}, {dataset.num_classes} classes"
+    )

@@ -1,0 +1,57 @@
+"""Model files: opening one, and what the command line notes in it about its training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numbanet.data import Dataset, available
+from numbanet.errors import DataError, ModelError
+from numbanet.model import Sequential
+from numbanet.serialize import load
+
+DATA_SET, CLASSES = "data_set", "classes"  # keys of `Sequential.meta`
+
+
+def open_model(path: str, device: str = "cpu") -> Sequential:
+    """A saved model. Raises `ModelFileError`."""
+    return load(Path(path).expanduser(), device=device)
+
+
+def note_data_set(model: Sequential, dataset: Dataset) -> None:
+    """Remember what the model was trained on: `evaluate` and `predict` then need no --data.
+
+    A path is not noted: it says something about this machine, and nothing on another.
+    """
+    model.meta[CLASSES] = list(dataset.classes)
+    model.meta[DATA_SET] = dataset.name if dataset.name in available() else None
+
+
+def data_set_of(model: Sequential, wanted: str | None) -> str:
+    """--data where it is given, else the data set that the model was trained on."""
+    noted = wanted or model.meta.get(DATA_SET)
+    if not isinstance(noted, str):
+        raise DataError("the model does not say what it was trained on: name a data set with --data DATASET.")
+    return noted
+
+
+def class_names(model: Sequential, dataset: Dataset | None = None) -> tuple[str, ...]:
+    """A name for each output: the data set's, else those noted in the model, else numbers."""
+    outputs = model.output_shape[-1]
+    noted: Any = dataset.classes if dataset is not None else model.meta.get(CLASSES)
+    if isinstance(noted, (list, tuple)) and len(noted) == outputs:
+        return tuple(str(name) for name in noted)
+    return tuple(str(index) for index in range(outputs))
+
+
+def check_fits(model: Sequential, path: str, dataset: Dataset) -> None:
+    """Raise `ModelError` unless the model takes the data set's examples and tells its classes apart."""
+    if model.input_shape != dataset.input_shape:
+        raise ModelError(
+            f"{path} is a model for inputs of shape {model.input_shape}; {dataset.name} has {dataset.input_shape}. "
+            "Name a data set of that shape with --data, or train a model for this one."
+        )
+    if model.output_shape != (dataset.num_classes,):
+        raise ModelError(
+            f"{path} has outputs of shape {model.output_shape}; {dataset.name} has {dataset.num_classes} classes."
+        )

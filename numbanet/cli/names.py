@@ -1,0 +1,40 @@
+"""The names that a user may write, for checking and for completion; each registry is imported when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+
+def data_sets() -> Collection[str]:
+    """Data sets known by name."""
+    from numbanet.data.datasets import available
+
+    return available().keys()
+
+
+def published_data_sets() -> Collection[str]:
+    """Data sets that can be fetched."""
+    from numbanet.data.datasets import SOURCES
+
+    return SOURCES.keys()
+
+
+def models() -> Collection[str]:
+    """Models that `numbanet train` can build."""
+    from numbanet import zoo
+
+    return zoo.MODELS.keys()
+
+
+def optimizers() -> Collection[str]:
+    """Optimizers."""
+    from numbanet.optimizers import OPTIMIZERS
+
+    return OPTIMIZERS.keys()
+
+
+def losses() -> Collection[str]:
+    """Losses."""
+    from numbanet.losses import LOSSES
+
+    return LOSSES.keys()

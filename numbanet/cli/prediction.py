@@ -1,0 +1,142 @@
+"""What `numbanet predict` does: examples in, each as a picture beside the probabilities of its classes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from numbanet.cli.art import is_image, picture, to_unit
+from numbanet.cli.bars import bar_table
+from numbanet.cli.compiling import compilation_shown
+from numbanet.cli.console import make_console
+from numbanet.cli.loading import load_data
+from numbanet.cli.machine import set_up
+from numbanet.cli.model_files import check_fits, class_names, data_set_of, open_model
+from numbanet.cli.pictures import load_file
+from numbanet.data import Dataset
+from numbanet.errors import DataError
+from numbanet.model import Sequential
+
+INDICES = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One input [*input_shape], where it comes from, its label where that is known, what was done to it."""
+
+    x: NDArray[Any]
+    source: str
+    label: int | None = None
+    remark: str = ""
+
+
+def predict(
+    path: str,
+    inputs: Sequence[str],
+    data_set: str | None,
+    top: int,
+    data_dir: str | None,
+    as_json: bool,
+    threads: int | None,
+    device: str,
+) -> None:
+    """Predict each input, and show it; with `as_json`, all of them as one JSON object on stdout."""
+    console = make_console(stderr=as_json)
+    model = open_model(path, set_up(threads, device))
+    dataset = None
+    if data_set is not None or any(_is_index(text) for text in inputs):
+        dataset = load_data(console, data_set_of(model, data_set), data_dir)
+        check_fits(model, path, dataset)
+    examples = [example for text in inputs for example in _examples(text, model, dataset)]
+    names = class_names(model, dataset)
+    results = []
+    for example in examples:
+        with compilation_shown(console):
+            probabilities = model.predict_proba(example.x[np.newaxis])[0].reshape(-1)
+        if not as_json:
+            _show(console, example, names, probabilities, top)
+        results.append(_as_result(example, names, probabilities))
+    if as_json:
+        click.echo(json.dumps({"model": path, "predictions": results}))
+
+
+def _is_index(text: str) -> bool:
+    return INDICES.fullmatch(text) is not None and not Path(text).exists()
+
+
+def _examples(text: str, model: Sequential, dataset: Dataset | None) -> Iterator[Example]:
+    if dataset is not None and _is_index(text):
+        yield from _test_examples(text, dataset)
+        return
+    loaded = load_file(Path(text).expanduser(), model.input_shape)
+    for index, x in enumerate(loaded.x):
+        yield Example(x, text if len(loaded.x) == 1 else f"{text}[{index}]", remark=loaded.remark)
+
+
+def _test_examples(text: str, dataset: Dataset) -> Iterator[Example]:
+    match = INDICES.fullmatch(text)
+    assert match is not None, text
+    first, last = int(match["first"]), int(match["last"] or match["first"])
+    x, y = dataset.test
+    if not first <= last < len(y):
+        raise DataError(f"{text}: {dataset.name} has {len(y):,} test examples: 0 to {len(y) - 1}.")
+    for index in range(first, last + 1):
+        yield Example(x[index], f"{dataset.name} test {index}", int(y[index]))
+
+
+def _show(
+    console: Console, example: Example, names: Sequence[str], probabilities: NDArray[Any], top: int
+) -> None:
+    console.print(_headline(example, names, probabilities))
+    if example.remark:
+        console.print(Text(example.remark, "dim"))
+    # All classes in their own order where they fit, for then the eye learns where each one stands.
+    shown = np.arange(len(names)) if len(names) <= top else np.argsort(-probabilities, kind="stable")[:top]
+    rows = [(names[index], float(probabilities[index])) for index in shown]
+    strong = int(np.argmax(probabilities[shown]))
+    bars = bar_table(console, rows, strong)
+    if not is_image(example.x.shape):
+        console.print(bars)
+        console.print()
+        return
+    table = Table.grid(padding=(0, 3))
+    table.add_row(picture(console, to_unit(example.x), max(console.width - 45, 16)), bars)
+    console.print(table)
+    console.print()
+
+
+def _headline(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> Text:
+    best = int(np.argmax(probabilities))
+    text = Text.assemble((example.source, "bold"), ": ", (names[best], "bold green"))
+    text.append(f" ({100 * float(probabilities[best]):.1f}%)")
+    if example.label == best:
+        text.append(", right", "green")
+    elif example.label is not None:
+        text.append(f", wrong: it is {names[example.label]}", "red")
+    return text
+
+
+def _as_result(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> dict[str, Any]:
+    best = int(np.argmax(probabilities))
+    result = {
+        "input": example.source,
+        "class": names[best],
+        "index": best,
+        "probabilities": {name: float(p) for name, p in zip(names, probabilities, strict=True)},
+    }
+    if example.label is not None:
+        result["label"] = example.label
+    if example.remark:
+        result["remark"] = example.remark
+    return result

@@ -1,0 +1,36 @@
+"""`numbanet summary`: the layers of a model."""
+
+from __future__ import annotations
+
+import click
+
+from numbanet.cli.options import DATA_SET, MODEL, debug_option, dropout_option, hidden_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  numbanet summary mnist-mlp.safetensors
+  numbanet summary --model mlp --data mnist --hidden 512,512"""
+)
+@click.argument("file", metavar="[MODEL]", type=click.Path(), required=False)
+@click.option("--model", type=MODEL, help="A model by name, instead of a file.")
+@click.option("--data", "data_set", type=DATA_SET, default="mnist", show_default=True, help="What --model is for.")
+@hidden_option
+@dropout_option
+@debug_option
+def command(
+    file: str | None, model: str | None, data_set: str, hidden: tuple[int, ...] | None, dropout: float | None
+) -> None:
+    """Show a model's layers: output shapes, parameters, multiply-adds, memory.
+
+    MODEL is a file that `numbanet train` saved; or name an untrained model with --model.
+    """
+    if (file is None) == (model is None):
+        raise click.UsageError("name either a MODEL file or a model with --model NAME.")
+    from numbanet.cli.layer_table import print_file_summary, print_named_summary
+
+    if file is not None:
+        print_file_summary(file)
+    elif model is not None:
+        print_named_summary(model, data_set, hidden, dropout)

@@ -1,0 +1,50 @@
+"""From what a user hands in to the arrays that kernels take: checked once, converted where it must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbanet.errors import ModelError
+
+BYTE_SCALE = 1.0 / 255.0  # uint8 inputs are read as 0 .. 1
+
+
+def as_inputs(x: Any, input_shape: tuple[int, ...], dtype: str, where: str = "x") -> NDArray[Any]:
+    """`x` as an array [n, *input_shape] of uint8 (kept: 0..255 stands for 0..1) or of `dtype`.
+
+    The result is contiguous, aligned and writable; it is `x` itself where x is all that. Raises `ModelError`.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ModelError(f"{where}: expected an array of numbers, got rows of different lengths.") from error
+    if array.dtype.kind not in "uifb":
+        raise ModelError(f"{where}: expected numbers, got elements of type {array.dtype}.")
+    if array.shape[1:] != input_shape or array.ndim == 0:
+        raise ModelError(
+            f"{where}: expected examples of shape {input_shape}, that is [n{''.join(f', {s}' for s in input_shape)}], "
+            f"got an array of shape {array.shape}.{_shape_advice(array.shape, input_shape)}"
+        )
+    if len(array) == 0:
+        raise ModelError(f"{where}: expected at least one example, got none (shape {array.shape}).")
+    if array.dtype != np.uint8 and array.dtype != dtype:
+        array = array.astype(dtype)
+    return np.require(array, requirements=["C", "A", "W"])
+
+
+def _shape_advice(got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    if got == wanted:
+        return " For one example, give it a first axis: x[None]."
+    if wanted[-1:] == (1,) and got[1:] == wanted[:-1]:
+        return " Add the axis of the channel: x[..., None]."
+    if len(got) > 1 and int(np.prod(got[1:])) == int(np.prod(wanted)):
+        return f" The number of elements is right: x.reshape(-1, {', '.join(map(str, wanted))})."
+    return ""
+
+
+def is_ready(x: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Whether kernels can take `x` as it is: an array [n, *shape] of `dtype`, contiguous, aligned, writable."""
+    return type(x) is np.ndarray and x.dtype == dtype and x.shape[1:] == shape and x.flags.carray and len(x) > 0

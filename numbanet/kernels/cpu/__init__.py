@@ -1,0 +1,101 @@
+"""The CPU kernels: parallel `@njit` functions, for float32 and float64.
+
+    from numbanet.kernels import cpu
+    cpu.gemm(c, a, b, False, False, False)
+
+Each compiles at its first call for a type of array, and is kept on disk from then on. Arrays must be contiguous
+and writable; other layouts work where Numba can compile them, but compile once more.
+"""
+
+from __future__ import annotations
+
+from numbanet.kernels.codes import (
+    ACTIVATIONS,
+    ELU,
+    FUSED,
+    GELU,
+    GELU_TANH,
+    LEAKY_RELU,
+    LINEAR,
+    NEEDS_INPUT,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    TANH,
+)
+from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.batch import gather, gather_labels
+from numbanet.kernels.cpu.dense import (
+    dense_backward_activation,
+    dense_backward_input,
+    dense_backward_params,
+    dense_forward,
+)
+from numbanet.kernels.cpu.dropout import dropout
+from numbanet.kernels.cpu.gemm import gemm
+from numbanet.kernels.cpu.loss import (
+    binary_cross_entropy,
+    cross_entropy,
+    cross_entropy_probabilities,
+    huber,
+    mean_absolute_error,
+    mean_squared_error,
+)
+from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
+from numbanet.kernels.cpu.normalize import normalize, normalize_backward
+from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.cpu.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "FUSED",
+    "GELU",
+    "GELU_TANH",
+    "LEAKY_RELU",
+    "LINEAR",
+    "NEEDS_INPUT",
+    "RELU",
+    "SIGMOID",
+    "SILU",
+    "SOFTPLUS",
+    "TANH",
+    "activation_backward",
+    "activation_forward",
+    "adam",
+    "binary_cross_entropy",
+    "clip_scale",
+    "cross_entropy",
+    "cross_entropy_probabilities",
+    "dense_backward_activation",
+    "dense_backward_input",
+    "dense_backward_params",
+    "dense_forward",
+    "dropout",
+    "erf",
+    "exp",
+    "gather",
+    "gather_labels",
+    "gemm",
+    "huber",
+    "log1p01",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "momentum",
+    "normalize",
+    "normalize_backward",
+    "rmsprop",
+    "sgd",
+    "sigmoid",
+    "softmax_backward",
+    "softmax_forward",
+    "tanh",
+]

@@ -1,0 +1,176 @@
+"""How every CPU kernel is compiled, and where the compiled code is kept.
+
+Numba's own cache looks only at the file a function stands in: a helper edited in another file, or a changed
+decorator, would give a stale hit. So the compiled kernels live in a folder named after a hash of all kernel
+sources and of everything else that changes the generated code. The folder is per user, which also serves an
+installation that cannot be written to; a user's own NUMBA_CACHE_DIR is respected.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import platformdirs
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+# Neither `nnan` nor `ninf`: with those LLVM may delete the code that notices a diverged training.
+FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
+# For code whose order of operations is its accuracy (error-compensated range reduction, rounding tricks).
+EXACT = {"contract", "nsz"}
+
+_compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
+
+
+def cache_root() -> Path:
+    """The folder that holds one sub-folder of compiled kernels for each version of their sources."""
+    return Path(platformdirs.user_cache_dir("numbanet", appauthor=False)) / "kernels"
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where this version's compiled CPU kernels are kept."""
+    if numba.config.CACHE_DIR:
+        return Path(numba.config.CACHE_DIR)
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for source in (Path(__file__), here / "codes.py", *sorted((here / "cpu").glob("*.py"))):
+        digest.update(source.read_bytes())
+    facts = (
+        numba.__version__,
+        llvmlite.__version__,
+        platform.python_version(),
+        platform.machine(),
+        os.environ.get("NUMBANET_SIMD", ""),
+    )
+    digest.update(repr(facts).encode())
+    folder = cache_root() / digest.hexdigest()[:16]
+    if not folder.exists():
+        _drop_old_caches()
+    return folder
+
+
+def is_cached() -> bool:
+    """Whether kernels have been compiled before: tells a first run, which takes seconds, from the others."""
+    return any(cache_folder().rglob("*.nbc")) if cache_folder().exists() else False
+
+
+def _drop_old_caches(keep: int = 4) -> None:
+    """Remove all but the `keep` most recently made folders of compiled kernels, lest they pile up."""
+    root = cache_root()
+    if not root.exists():
+        return
+    folders = sorted((f for f in root.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
+    for folder in folders[:-keep]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _cache_in_our_folder() -> Iterator[None]:
+    """Numba picks a function's cache folder when it is decorated, from a global: set it for that moment."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a public kernel: parallel loops (`prange`), cached on disk, the GIL released while it runs."""
+    with _cache_in_our_folder():
+        return numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def serial_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a public kernel with too little to do for a second thread; otherwise like `kernel`."""
+    with _cache_in_our_folder():
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile a function that kernels call. It may be inlined; it is not cached by itself."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def exact_helper(function: Callable[..., Any]) -> Any:
+    """Like `helper`, for code that LLVM must not reorder."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=EXACT)(function)
+
+
+def strict_kernel(function: Callable[..., Any]) -> Any:
+    """Like `kernel`, for results that must be the same bits on every machine: plain IEEE arithmetic."""
+    with _cache_in_our_folder():
+        return numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")(function)
+
+
+def strict_helper(function: Callable[..., Any]) -> Any:
+    """Like `helper`, for a `strict_kernel`."""
+    return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function once for all kernels that call it, for float32 and for float64.
+
+    A helper is compiled anew into each kernel that uses it, which takes seconds where the helper is large. A
+    shared function is compiled by itself, when its module is imported, and kernels call it by its symbol.
+    `signature_of(element)` is its signature for one type of element: pointers and int64 alone, returning int64.
+    What the decorator returns is an intrinsic: the type of its first argument, a pointer, picks the version.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        available = set()
+
+        def provide(element: Any) -> None:
+            if element in available:
+                return
+            with _cache_in_our_folder():
+                compiled = numba.cfunc(
+                    signature_of(element), cache=True, nogil=True, error_model="numpy", fastmath=FAST
+                )(function)
+            llvm.add_symbol(f"{symbol}_{element}", compiled.address)
+            _compiled_and_in_use.append(compiled)
+            available.add(element)
+
+        # A kernel that calls the float64 version may come from the cache, where nothing tells that it does:
+        # so once that version has been compiled it is always loaded. Programs in float32 never wait for it.
+        provide(types.float32)
+        marker = cache_folder() / f"{symbol}_float64"
+        if marker.exists():
+            provide(types.float64)
+
+        def call(typingctx: Any, *arguments: Any) -> Any:
+            element = arguments[0].dtype
+
+            def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                if element not in available:
+                    provide(element)
+                    marker.touch()
+                values = [context.get_value_type(t) for t in signature.args]
+                function_type = ir.FunctionType(context.get_value_type(signature.return_type), values)
+                target = cgutils.get_or_insert_function(builder.module, function_type, f"{symbol}_{element}")
+                return builder.call(target, args)
+
+            return signature_of(element), codegen
+
+        # Numba takes an intrinsic's parameters from its signature: those of the function it stands for.
+        context = inspect.Parameter("typingctx", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = inspect.signature(function).parameters.values()
+        call.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
+        return intrinsic(call)
+
+    return decorate

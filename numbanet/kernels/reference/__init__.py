@@ -1,0 +1,90 @@
+"""The oracle: every kernel once more in plain float64 NumPy, to be read and to be tested against.
+
+The names, the arguments and what happens to the outputs (`=` or `+=`) are those of `numbanet.kernels.cpu`.
+The arithmetic is in float64 whatever the arrays' type, and is rounded once, into the output. Nothing is
+optimized.
+"""
+
+from numbanet.kernels.codes import (
+    ACTIVATIONS,
+    ELU,
+    FUSED,
+    GELU,
+    GELU_TANH,
+    LEAKY_RELU,
+    LINEAR,
+    NEEDS_INPUT,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    TANH,
+)
+from numbanet.kernels.reference.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
+from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
+from numbanet.kernels.reference.dense import dense_backward_input, dense_backward_params, dense_forward, gemm
+from numbanet.kernels.reference.dropout import dropout
+from numbanet.kernels.reference.loss import (
+    binary_cross_entropy,
+    cross_entropy,
+    cross_entropy_probabilities,
+    huber,
+    mean_absolute_error,
+    mean_squared_error,
+)
+from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
+
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "FUSED",
+    "GELU",
+    "GELU_TANH",
+    "LEAKY_RELU",
+    "LINEAR",
+    "NEEDS_INPUT",
+    "RELU",
+    "SIGMOID",
+    "SILU",
+    "SOFTPLUS",
+    "TANH",
+    "activation_backward",
+    "activation_forward",
+    "adam",
+    "binary_cross_entropy",
+    "clip_scale",
+    "cross_entropy",
+    "cross_entropy_probabilities",
+    "dense_backward_input",
+    "dense_backward_params",
+    "dense_forward",
+    "dropout",
+    "erf",
+    "exp",
+    "gather",
+    "gather_labels",
+    "gemm",
+    "huber",
+    "log1p01",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "momentum",
+    "normalize",
+    "normalize_backward",
+    "rmsprop",
+    "sgd",
+    "sigmoid",
+    "softmax_backward",
+    "softmax_forward",
+    "tanh",
+]

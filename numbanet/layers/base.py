@@ -1,0 +1,116 @@
+"""What a layer is.
+
+    build(in_shape) -> out_shape     declare tensors and buffers; shapes are per example, without the batch
+    bind(kernels, views)             arrays arrive; again whenever the batch size changes
+    forward(x, train) -> y           writes only the layer's own buffers; never x
+    backward(x, dy, need_dx) -> dx   after forward on the same x; fills the gradients of its parameters; never
+                                     writes dy; None where dx is not needed
+
+A layer gets the namespace of kernels that it calls. It knows nothing of the device behind it, of the loss or
+of the optimizer. Everything that can be looked up is looked up in `bind`, so that a step costs little Python.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from numbanet import initializers
+from numbanet.arena import ParameterSpec
+from numbanet.backend import Array
+from numbanet.configurable import Configurable
+from numbanet.errors import ModelError
+from numbanet.initializers import Initializer, Shape
+
+
+@dataclass(frozen=True)
+class Views:
+    """The arrays that a layer works on, for one batch size; each by the name the layer declared.
+
+    `step` is an int64[1] array, the number of the training step; with `seed` and `stream` (one per layer) it
+    keys a layer's random numbers. `absent` is an array of size 0: what kernels take for "none".
+    """
+
+    batch: int
+    parameters: dict[str, Array]
+    gradients: dict[str, Array]
+    state: dict[str, Array]
+    buffers: dict[str, Array]
+    absent: Array
+    seed: int
+    step: Array
+    stream: int
+
+
+class Layer(Configurable):
+    """Base of all layers. A layer object belongs to one model."""
+
+    kind: ClassVar[str]  # the class's name in snake case
+
+    def __init_subclass__(cls) -> None:
+        """Name the kind after the class."""
+        cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    @property
+    def output_function(self) -> str | None:
+        """The last activation in the layer: "linear" unless it has one; None where y is x in another shape."""
+        return "linear"
+
+    @property
+    def name(self) -> str:
+        """`<index>_<kind>` in its model; the class's name before."""
+        return getattr(self, "_name", type(self).__name__)
+
+    def place(self, name: str, in_shape: Shape) -> Shape:
+        """Become the layer `name` of a model that feeds it `in_shape`; return its output shape."""
+        if hasattr(self, "_name"):
+            raise ModelError(f"{self!r} is {self._name} of a model already: make a new layer for each place.")
+        self._name = name
+        self.parameters: list[ParameterSpec] = []
+        self.state: list[ParameterSpec] = []
+        self.buffers: dict[str, Shape] = {}
+        self.in_shape = in_shape
+        self.out_shape = self.build(in_shape)
+        return self.out_shape
+
+    def build(self, in_shape: Shape) -> Shape:
+        """Declare parameters, state and buffers; return the shape of one output. Raises `ModelError`."""
+        raise NotImplementedError
+
+    def bind(self, kernels: Any, views: Views) -> None:
+        """Take the arrays for one batch size."""
+
+    def forward(self, x: Array, train: bool) -> Array:
+        """y [n, *out_shape] from x [n, *in_shape]. `train`: with dropout and the like."""
+        raise NotImplementedError
+
+    def backward(self, x: Array, dy: Array, need_dx: bool = True) -> Array | None:
+        """dx [n, *in_shape] from dy [n, *out_shape], for the x of the last `forward`."""
+        raise NotImplementedError
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds of the forward pass for one example."""
+        return 0
+
+    def add_parameter(self, name: str, shape: Shape, initializer: Initializer, *, decay: bool) -> None:
+        """Declare a trained tensor."""
+        self.parameters.append(ParameterSpec(name, shape, initializer, decay))
+
+    def add_state(self, name: str, shape: Shape, initializer: str) -> None:
+        """Declare a tensor that is stored with the model and not trained."""
+        self.state.append(ParameterSpec(name, shape, initializers.get(initializer), False))
+
+    def add_buffer(self, name: str, shape: Shape) -> None:
+        """Declare working memory, [n, *shape] for a batch of n."""
+        self.buffers[name] = shape
+
+    def error(self, expected: str, got: object, advice: str = "") -> ModelError:
+        """The error that names this layer, what it expected and what it got."""
+        return ModelError(f"{self.name}: expected {expected}, got {got}.{' ' + advice if advice else ''}")
+
+
+def size(shape: Shape) -> int:
+    """Elements of a shape."""
+    return math.prod(shape)

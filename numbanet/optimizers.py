@@ -1,0 +1,231 @@
+"""Optimizers: which kernel updates the parameters, with which numbers.
+
+An optimizer object is a configuration and never changes. `start` binds it to a model's arena and gives an
+`Updater`, which holds the moments and the count of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbanet import schedules
+from numbanet.arena import Arena
+from numbanet.backend import Array, Backend
+from numbanet.configurable import Configurable, check_number, choose
+from numbanet.errors import ModelError
+from numbanet.schedules import Constant, Schedule
+
+NORM_CHUNK = 4096  # elements for each partial sum of the gradient's norm, as `clip_scale` wants it
+
+
+@dataclass(repr=False, eq=False)
+class Optimizer(Configurable):
+    """What all optimizers take. `lr`: the learning rate, times the `schedule`'s factor at each step.
+
+    In this order: `clip_norm` scales the whole gradient down to that norm; `clip_value` bounds each element;
+    `l1` and `l2` add l1 * sign(w) + l2 * w; `weight_decay` shrinks w by lr * weight_decay, apart from the
+    gradient. The last three apply to weights, not to biases.
+    """
+
+    moments: ClassVar[tuple[str, ...]] = ()
+
+    lr: float = 1e-3
+    _: KW_ONLY
+    schedule: Schedule | str | Mapping[str, Any] | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    clip_value: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        name = type(self).__name__
+        if self.schedule is not None:
+            self.schedule = schedules.get(self.schedule)
+        for field in ("lr", "l1", "l2", "weight_decay"):
+            check_number(name, field, getattr(self, field), 0.0)
+        for field in ("clip_norm", "clip_value"):
+            if getattr(self, field) is not None:
+                check_number(name, field, getattr(self, field), 0.0, open_ends=True)
+
+    def start(self, arena: Arena, backend: Backend, steps: int | None = None) -> Updater:
+        """Bind to an arena, for a run of `steps` steps; all moments zero."""
+        return Updater(self, arena, backend, steps)
+
+    def bind(self, kernels: Any, u: Updater) -> Callable[[], None]:
+        """The kernel with all its arguments."""
+        raise NotImplementedError
+
+
+class Updater:
+    """An optimizer at work on one arena: a call makes one step. Arrays are the device's, flat."""
+
+    def __init__(self, optimizer: Optimizer, arena: Arena, backend: Backend, steps: int | None) -> None:
+        self.optimizer = optimizer
+        self.values, self.gradients = arena.values, arena.gradients
+        self.moments: dict[str, Array] = {
+            name: backend.zeros(arena.values.shape, arena.values.dtype) for name in optimizer.moments
+        }
+        self.absent = backend.zeros((0,), arena.values.dtype)
+        self.rate = backend.zeros((1,), np.float64)
+        self.scale = backend.zeros((1,), np.float64)
+        self.step = backend.zeros((1,), np.int64)
+        self.rate[0], self.scale[0] = float(optimizer.lr), 1.0
+        self.count = 0
+        self._backend = backend
+        self._lr = float(optimizer.lr)
+        schedule = optimizer.schedule
+        changes = isinstance(schedule, Schedule) and not isinstance(schedule, Constant)
+        self._factor = schedule.plan(steps) if changes else None  # type: ignore[union-attr]
+        self._clip: Callable[[], None] | None = None
+        if optimizer.clip_norm is not None:
+            partials = backend.zeros((-(-arena.values.size // NORM_CHUNK),), np.float64)
+            self._clip = partial(
+                backend.kernels.clip_scale, self.scale, partials, self.gradients, float(optimizer.clip_norm)
+            )
+        # The arguments with which every optimizer's kernel ends.
+        self.regularization = (
+            float(optimizer.clip_value or 0.0),
+            float(optimizer.l1),
+            float(optimizer.l2),
+            float(optimizer.weight_decay),
+            arena.decay_end,
+        )
+        self._apply = optimizer.bind(backend.kernels, self)
+
+    def __call__(self) -> None:
+        """Update the parameters by their gradients."""
+        if self._factor is not None:
+            self.rate[0] = self._lr * self._factor(self.count)
+        self.count += 1
+        self.step[0] = self.count
+        if self._clip is not None:
+            self._clip()
+        self._apply()
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copies of the moments, and the number of steps made (int64 [1])."""
+        to_numpy = self._backend.to_numpy
+        state = {name: np.array(to_numpy(array)) for name, array in self.moments.items()}
+        return {"step": np.array([self.count], np.int64), **state}
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state_dict` of an optimizer of the same kind on the same architecture."""
+        expected = {"step": (1,), **{name: array.shape for name, array in self.moments.items()}}
+        found = {name: np.shape(array) for name, array in state.items()}
+        if found != expected:
+            raise ModelError(f"{type(self.optimizer).__name__}: expected the state {expected}, got {found}.")
+        self.count = int(state["step"][0])
+        for name, array in self.moments.items():
+            self._backend.copy(array, np.asarray(state[name]))
+
+
+@dataclass(repr=False, eq=False)
+class SGD(Optimizer):
+    """w -= lr * g; with `momentum`, lr * velocity; with `nesterov` looking ahead (Sutskever et al. 2013)."""
+
+    lr: float = 0.1
+    _: KW_ONLY
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_number("SGD", "momentum", self.momentum, 0.0, 1.0)
+        if self.nesterov and not self.momentum:
+            raise ModelError("SGD: nesterov needs a momentum, such as momentum=0.9.")
+        self.moments = ("velocity",) if self.momentum else ()  # type: ignore[misc]
+
+    def bind(self, kernels: Any, u: Updater) -> Callable[[], None]:
+        """`sgd` or `momentum`."""
+        if not self.momentum:
+            return partial(kernels.sgd, u.values, u.gradients, u.rate, u.scale, *u.regularization)
+        numbers = (float(self.momentum), bool(self.nesterov))
+        velocity = u.moments["velocity"]
+        return partial(
+            kernels.momentum, u.values, u.gradients, velocity, u.rate, u.scale, *numbers, *u.regularization
+        )
+
+
+@dataclass(repr=False, eq=False)
+class RMSprop(Optimizer):
+    """w -= lr * g / (sqrt(mean of g^2) + epsilon) (Tieleman and Hinton 2012), in PyTorch's form."""
+
+    lr: float = 1e-3
+    _: KW_ONLY
+    rho: float = 0.99
+    epsilon: float = 1e-8
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_number("RMSprop", "rho", self.rho, 0.0, 1.0)
+        check_number("RMSprop", "epsilon", self.epsilon, 0.0)
+        check_number("RMSprop", "momentum", self.momentum, 0.0, 1.0)
+        self.moments = ("square", "velocity") if self.momentum else ("square",)  # type: ignore[misc]
+
+    def bind(self, kernels: Any, u: Updater) -> Callable[[], None]:
+        """`rmsprop`."""
+        arrays = (u.values, u.gradients, u.moments["square"], u.moments.get("velocity", u.absent))
+        numbers = (float(self.rho), float(self.epsilon), float(self.momentum))
+        return partial(kernels.rmsprop, *arrays, u.rate, u.scale, *numbers, *u.regularization)
+
+
+@dataclass(repr=False, eq=False)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, arXiv 1412.6980)."""
+
+    moments: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    lr: float = 1e-3
+    _: KW_ONLY
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        for field in ("beta1", "beta2"):
+            check_number(type(self).__name__, field, getattr(self, field), 0.0, 1.0)
+            if getattr(self, field) == 1:
+                raise ModelError(f"{type(self).__name__}: {field}: expected a number below 1, found 1.")
+        check_number(type(self).__name__, "epsilon", self.epsilon, 0.0)
+
+    def bind(self, kernels: Any, u: Updater) -> Callable[[], None]:
+        """`adam`."""
+        arrays = (u.values, u.gradients, u.moments["m"], u.moments["v"], u.rate, u.scale, u.step)
+        numbers = (float(self.beta1), float(self.beta2), float(self.epsilon))
+        return partial(kernels.adam, *arrays, *numbers, *u.regularization)
+
+
+@dataclass(repr=False, eq=False)
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, arXiv 1711.05101)."""
+
+    _: KW_ONLY
+    weight_decay: float = 0.01
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": SGD,
+    "momentum": partial(SGD, lr=0.02, momentum=0.9),
+    "nesterov": partial(SGD, lr=0.02, momentum=0.9, nesterov=True),
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+}
+
+
+def get(choice: Optimizer | str, **options: Any) -> Optimizer:
+    """An optimizer by name, made with `options` such as `lr`; an optimizer itself is passed through."""
+    return choose("optimizer", Optimizer, OPTIMIZERS, choice, **options)

@@ -1,0 +1,85 @@
+"""Batches from arrays in memory: one kernel picks the rows, and turns bytes into numbers on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbanet.backend import Array
+from numbanet.data.batches import order
+from numbanet.data.dataset import Dataset
+from numbanet.errors import ModelError
+from numbanet.inputs import BYTE_SCALE, as_inputs
+from numbanet.losses import Loss
+from numbanet.model import Sequential
+
+
+class Feed:
+    """Inputs and targets, checked once; `feed(rows)` is the batch of these rows, in the model's own buffers.
+
+    The buffers of a batch are overwritten by the next one of the same size.
+    """
+
+    def __init__(self, model: Sequential, x: Any, y: Any, loss: Loss, where: tuple[str, str]) -> None:
+        inputs = as_inputs(x, model.input_shape, model.dtype, where[0])
+        targets = loss.targets(y, model.output_shape, model.dtype, where[1])
+        if len(inputs) != len(targets):
+            raise ModelError(
+                f"{where[1]}: expected as many targets as examples, {len(inputs)}, got {len(targets)}."
+            )
+        backend = model.backend
+        self.examples = len(inputs)
+        self._model = model
+        self._data = backend.from_numpy(inputs.reshape(len(inputs), -1))
+        self._targets = backend.from_numpy(targets)
+        self._scale = BYTE_SCALE if inputs.dtype == np.uint8 else 1.0
+        self._gather = backend.kernels.gather
+        self._gather_targets = backend.kernels.gather_labels
+        self._target_arguments: tuple[float, ...] = ()
+        if targets.ndim == 2:
+            self._gather_targets, self._target_arguments = backend.kernels.gather, (1.0,)
+        self._y: dict[int, Array] = {}
+        self._n = 0
+
+    @property
+    def targets(self) -> Array:
+        """All targets, as the loss takes them."""
+        return self._targets
+
+    def order(self, seed: int, epoch: int, shuffle: bool) -> Array:
+        """All rows in the order of an epoch, on the device."""
+        return self._model.backend.from_numpy(order(self.examples, seed, epoch, shuffle))
+
+    def __call__(self, rows: Array) -> tuple[Array, Array]:
+        """(x [n, *input_shape], y) of the rows, int64 [n]."""
+        n = len(rows)
+        binding = self._model.bind(n)
+        if n != self._n:
+            self._n = n
+            if n not in self._y:
+                self._y[n] = self._model.backend.empty((n, *self._targets.shape[1:]), self._targets.dtype)
+            self._now = self._y[n]
+        self._gather(binding.input_rows, self._data, rows, self._scale)
+        self._gather_targets(self._now, self._targets, rows, *self._target_arguments)
+        return binding.input, self._now
+
+
+def examples(x: Any, y: Any, where: str = "x") -> tuple[Any, Any]:
+    """(x, y) from two arrays, from a pair in place of x, or from a data set, whose training part is meant."""
+    if isinstance(x, Dataset):
+        if y is not None:
+            raise ModelError("y: expected none beside a data set, which has its own labels.")
+        return x.train
+    if y is None:
+        if isinstance(x, (tuple, list)) and len(x) == 2:
+            return x[0], x[1]
+        raise ModelError(f"y: expected the targets of {where}, got none. Hand in both arrays, or a data set.")
+    return x, y
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Raise `ModelError` unless it is a positive whole number."""
+    whole = isinstance(batch_size, (int, np.integer)) and not isinstance(batch_size, bool)
+    if not whole or batch_size < 1:
+        raise ModelError(f"batch_size: expected a whole number from 1 on, got {batch_size!r}.")
