@@ -37,9 +37,9 @@ class LazyGroup(click.Group):
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from numbanet.cli.versions import own_version
+        from numbanet import __version__
 
-        click.echo(f"numbanet {own_version()}")
+        click.echo(f"numbanet {__version__}")
         ctx.exit()
 
 
@@ -56,7 +56,12 @@ Examples:
 Start with `numbanet doctor` if anything looks wrong or slow.""",
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
 )
 @debug_option
 def cli() -> None:

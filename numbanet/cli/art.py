@@ -33,7 +33,7 @@ def to_unit(example: NDArray[Any]) -> Image:
     if example.dtype == np.uint8:
         return example.astype(np.float64) / 255.0
     low, high = float(example.min()), float(example.max())
-    if 0.0 <= low and high <= 1.0:
+    if low >= 0.0 and high <= 1.0:
         return example.astype(np.float64)
     spread = high - low
     return (example.astype(np.float64) - low) / (spread if spread > 0.0 else 1.0)
@@ -83,7 +83,9 @@ def _color(pixel: NDArray[np.float64]) -> Color:
 def _in_blocks(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Text:
     lines = []
     for upper, lower in zip(top, bottom, strict=True):
-        lines.append("".join(_cell(float(above), float(below)) for above, below in zip(upper, lower, strict=True)))
+        lines.append(
+            "".join(_cell(float(above), float(below)) for above, below in zip(upper, lower, strict=True))
+        )
     return Text("\n".join(lines))
 
 

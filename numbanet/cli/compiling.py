@@ -55,7 +55,10 @@ class _Listener(event.Listener):  # type: ignore[misc]  # numba has no type hint
             self._begin()
         elif self.live is None and time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
-            say(self.console, f"  {self.last_line - self.began:.0f} s: {self.kernels} compiled, now {self.current}")
+            say(
+                self.console,
+                f"  {self.last_line - self.began:.0f} s: {self.kernels} compiled, now {self.current}",
+            )
 
     def on_end(self, event: Any) -> None:
         self.depth -= 1

@@ -14,18 +14,29 @@ import numba
 from rich.console import Console
 from rich.text import Text
 
-from numbanet import backend, data
+from numbanet import __version__, backend, data
 from numbanet.cli.compiling import compilation_shown
 from numbanet.cli.console import facts, make_console, say, size_in_words
 from numbanet.cli.data_views import folder_size
-from numbanet.cli.versions import own_version, version_of
+from numbanet.cli.versions import version_of
 from numbanet.data.datasets import SOURCES
 from numbanet.data.digits import is_exact
 from numbanet.data.files import idx_folder
 from numbanet.errors import DeviceError
 from numbanet.kernels import jit
 
-PACKAGES = ("numpy", "numba", "llvmlite", "numba-cuda", "safetensors", "click", "rich", "pooch", "matplotlib", "pillow")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "llvmlite",
+    "numba-cuda",
+    "safetensors",
+    "click",
+    "rich",
+    "pooch",
+    "matplotlib",
+    "pillow",
+)
 OPTIONAL = {"numba-cuda": "cuda12 or cuda13", "matplotlib": "plot", "pillow": "plot"}
 VECTOR_FEATURES = (
     "sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512vl", "avx512bf16", "amx-bf16", "neon", "sve",
@@ -77,12 +88,16 @@ def _print_advice(console: Console, findings: list[Finding]) -> None:
     if not concerns:
         say(console, "all is well", "green")
     for finding in concerns:
-        console.print(Text.assemble((finding.name, STYLES[finding.state]), f": {finding.advice}"), soft_wrap=True)
+        console.print(
+            Text.assemble((finding.name, STYLES[finding.state]), f": {finding.advice}"), soft_wrap=True
+        )
 
 
 def _versions() -> Iterator[Finding]:
-    yield Finding("numbanet", own_version())
-    yield Finding("python", f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})")
+    yield Finding("numbanet", __version__)
+    yield Finding(
+        "python", f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})"
+    )
     yield Finding("system", platform.platform())
     for package in PACKAGES:
         version = version_of(package)
@@ -100,7 +115,9 @@ def _processor() -> Iterator[Finding]:
     present = host_features()
     yield Finding("features", " ".join(name for name in VECTOR_FEATURES if name in present) or "none known")
     forced = " (forced by NUMBANET_SIMD)" if os.environ.get("NUMBANET_SIMD") else ""
-    width = f"{UNIT.name}: {UNIT.bytes * 8} bits, {UNIT.bytes // 4} float32 in each of {UNIT.registers} registers"
+    width = (
+        f"{UNIT.name}: {UNIT.bytes * 8} bits, {UNIT.bytes // 4} float32 in each of {UNIT.registers} registers"
+    )
     yield Finding("vector unit", width + forced)
 
 
@@ -109,7 +126,10 @@ def _threading() -> Iterator[Finding]:
     try:
         exact = is_exact()
         layer = numba.threading_layer()
-    except (ImportError, ValueError) as error:  # no layer could be loaded, or one was asked for that is absent
+    except (
+        ImportError,
+        ValueError,
+    ) as error:  # no layer could be loaded, or one was asked for that is absent
         yield Finding("threading layer", "none", BAD, f"parallel kernels cannot run: {error}")
         return
     slow = (
@@ -117,23 +137,34 @@ def _threading() -> Iterator[Finding]:
         "OpenMP's runtime (Linux: libgomp, e.g. apt install libgomp1; macOS: brew install libomp), or "
         "pip install tbb; NUMBA_THREADING_LAYER must not force workqueue."
     )
-    yield Finding("threading layer", layer, NOTE if layer == "workqueue" else OK, slow * (layer == "workqueue"))
+    yield Finding(
+        "threading layer", layer, NOTE if layer == "workqueue" else OK, slow * (layer == "workqueue")
+    )
     threads, cores = numba.config.NUMBA_NUM_THREADS, os.cpu_count() or 1
     crowded = "more threads than cores slow each other down: set NUMBA_NUM_THREADS lower, or not at all."
     state = NOTE if threads > cores else OK
     yield Finding("threads", f"{numba.get_num_threads()} of {threads}", state, crowded * (state == NOTE))
     wrong = "the built-in digits differ from those of other machines: please report this with your processor's name."
-    yield Finding("arithmetic", "as on other machines" if exact else "differs", OK if exact else NOTE, wrong * (not exact))
+    yield Finding(
+        "arithmetic",
+        "as on other machines" if exact else "differs",
+        OK if exact else NOTE,
+        wrong * (not exact),
+    )
 
 
 def _caches(data_dir: str | None) -> Iterator[Finding]:
     folder = jit.cache_folder()
     kernels = f"{folder} ({size_in_words(folder_size(folder))}; all versions {size_in_words(folder_size(jit.cache_root()))})"
-    yield _writable("kernels", folder, kernels, "kernels are compiled again at every start; set NUMBA_CACHE_DIR")
+    yield _writable(
+        "kernels", folder, kernels, "kernels are compiled again at every start; set NUMBA_CACHE_DIR"
+    )
     root = data.data_root(data_dir)
     here = [name for name, source in SOURCES.items() if idx_folder(source, root)]
     described = f"{root} ({size_in_words(folder_size(root))}: {', '.join(here) or 'nothing fetched yet'})"
-    yield _writable("data sets", root, described, "nothing can be fetched; set NUMBANET_DATA or use --data-dir")
+    yield _writable(
+        "data sets", root, described, "nothing can be fetched; set NUMBANET_DATA or use --data-dir"
+    )
 
 
 def _writable(name: str, folder: Path, value: str, consequence: str) -> Finding:

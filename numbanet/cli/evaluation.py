@@ -42,7 +42,9 @@ def evaluate(
     x, y = dataset.train if split == "train" else dataset.test
     size = batch_size or PREDICT_BATCH
     with compilation_shown(console):
-        model.predict(x[:size], batch_size=size)  # compiles or loads the kernels, so that the clock sees none of it
+        model.predict(
+            x[:size], batch_size=size
+        )  # compiles or loads the kernels, so that the clock sees none of it
     began = time.perf_counter()
     guesses = np.argmax(model.predict(x, batch_size=size), axis=1)
     seconds = time.perf_counter() - began

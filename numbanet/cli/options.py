@@ -106,10 +106,16 @@ data_dir_option = click.option(
     help="Where data sets are kept, or a folder with the four IDX files. [default: NUMBANET_DATA, else a cache]",
 )
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N training and N test examples."
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Use only the first N training and N test examples.",
 )
 batch_size_option = click.option(
-    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Examples in one step. [default: the model's]"
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Examples in one step. [default: the model's]",
 )
 hidden_option = click.option(
     "--hidden", type=Widths(), metavar="WIDTHS", help="Widths of hidden layers: 512,512; none for none. [mlp]"

@@ -35,24 +35,38 @@ Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops a
 )
 @click.argument("data_set", metavar="DATASET", type=DATA_SET)
 @click.option("--model", type=MODEL, default="mlp", show_default=True, help="Which network.")
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]"
+)
 @batch_size_option
 @click.option(
-    "--lr", type=click.FloatRange(min=0, min_open=True), metavar="RATE", help="Learning rate. [default: the model's]"
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="RATE",
+    help="Learning rate. [default: the model's]",
 )
 @click.option("--optimizer", type=OPTIMIZER, help="[default: the model's]")
 @click.option("--loss", type=LOSS, default="cross_entropy", show_default=True)
 @hidden_option
 @dropout_option
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same model, bit for bit."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The same seed, the same model, bit for bit.",
 )
 @limit_option
 @data_dir_option
 @click.option(
-    "--out", type=click.Path(), metavar="FILE", help="Where to save. [default: DATASET-MODEL.safetensors, here]"
+    "--out",
+    type=click.Path(),
+    metavar="FILE",
+    help="Where to save. [default: DATASET-MODEL.safetensors, here]",
 )
-@click.option("--dry-run", is_flag=True, help="Train on one batch, test, save to a temporary file and load it back.")
+@click.option(
+    "--dry-run", is_flag=True, help="Train on one batch, test, save to a temporary file and load it back."
+)
 @json_option
 @compute_options
 def command(**options: Any) -> None:

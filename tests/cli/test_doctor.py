@@ -12,7 +12,16 @@ from .helpers import numbanet
 def test_it_names_versions_processor_threads_caches_and_cuda(warm: Path, tmp_path: Path) -> None:
     done = numbanet("doctor", "--data-dir", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for name in ("numbanet", "python", "numpy", "numba", "features", "vector unit", "threading layer", "kernels"):
+    for name in (
+        "numbanet",
+        "python",
+        "numpy",
+        "numba",
+        "features",
+        "vector unit",
+        "threading layer",
+        "kernels",
+    ):
         assert f"\n  {name} " in done.stdout
     assert str(tmp_path) in done.stdout
     assert "\n  driver " in done.stdout

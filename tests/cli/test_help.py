@@ -14,7 +14,11 @@ from numbanet.cli import COMMANDS
 from .helpers import assert_fails, environment, numbanet
 
 HEAVY = ("numpy", "numba", "llvmlite", "rich", "PIL", "safetensors")
-PAGES = [[], *([name] for name in COMMANDS), *(["data", name] for name in ("list", "fetch", "verify", "show"))]
+PAGES = [
+    [],
+    *([name] for name in COMMANDS),
+    *(["data", name] for name in ("list", "fetch", "verify", "show")),
+]
 
 
 def test_help_pages_import_nothing_heavy_have_examples_and_fit_the_screen(tmp_path: Path) -> None:

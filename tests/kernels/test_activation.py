@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,10 @@ def forward_bound(name: str, x: Array, want: Array, dtype: Any) -> Array:
                 return e * size + tiny(dtype)  # a product, and alpha rounded to the type
             case "gelu":
                 # The lower tail has e^(-u^2), u = x / sqrt 2: half an ulp of u^2 is a relative error of u^2 eps / 2;
-                # sum the roundings of u, of u^2 and of the constant. Above, 1 + erf u loses what erf loses.
-                return e * size * (10 + 2 * x * x) + 4 * tiny(dtype) * (1 + np.abs(x))
+                # sum the roundings of u, of u^2 and of the constant. Above, 1 + erf u loses what erf loses. The
+                # approximation of erfc ends at u = -6: from there on, half an ulp of the number 1 is enough.
+                ended = 1.2e-16 * (x < -6 * math.sqrt(2))
+                return e * size * (10 + 2 * x * x) + 4 * tiny(dtype) * (1 + np.abs(x)) + ended
             case "gelu_tanh":
                 return 8 * e * np.abs(x) + tiny(dtype)  # 1 + tanh cancels: an absolute error of the factor
             case _:
@@ -63,7 +66,8 @@ def backward_bound(name: str, alpha: float, x: Array, y: Array, dy: Array, want:
         case "gelu":
             # cdf + x pdf: both as in the forward pass, and they have opposite signs below zero.
             size = gradient * np.exp(-x * x / 2) * (1 + np.abs(x)) * (10 + 2 * x * x)
-            return e * (size + gradient * (x > -1) * 4) + 4 * tiny(dtype) * (1 + np.abs(x)) * (1 + gradient)
+            ended = 2e-17 * (x < -6 * math.sqrt(2)) * gradient
+            return ended + e * (size + gradient * (x > -1) * 4) + 4 * tiny(dtype) * (1 + np.abs(x)) * (1 + gradient)
         case _:
             # gelu_tanh: 1 + t and 1 - t^2 cancel to an absolute error, and slope multiplies the latter.
             slope = 0.8 * (1 + 0.14 * x * x)

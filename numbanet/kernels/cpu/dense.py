@@ -11,8 +11,8 @@ from numba import prange
 from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu import vectormath
 from numbanet.kernels.cpu.elementwise import chunks, span
-from numbanet.kernels.cpu.gemm import divide, multiply_block, part
-from numbanet.kernels.cpu.microkernel import ROWS, VECTORS
+from numbanet.kernels.cpu.gemm import divide, multiply_block, rectangle
+from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import pointer, shift, vector_lanes
 from numbanet.kernels.jit import helper, kernel
 
@@ -36,23 +36,31 @@ def add_bias_and_activate(y, b, activation):
                 row[j] = vectormath.tanh(row[j])
 
 
+@helper
+def forward_part(y, x, w, b, activation, i, rows, j, columns):
+    """y[i : i + rows, j : j + columns]."""
+    one, width_in, width_out = np.int64(1), x.shape[1], y.shape[1]
+    multiply_block(
+        shift(pointer(y), i * width_out + j), width_out, shift(pointer(x), i * width_in), width_in, one,
+        shift(pointer(w), j), width_out, one, rows, columns, width_in, 0,
+    )  # fmt: skip
+    add_bias_and_activate(y[i : i + rows, j : j + columns], b[j : j + columns], activation)
+
+
 @kernel
 def dense_forward(y, x, w, b, activation):
     """y = activation(x @ w + b), with `activation` one of codes.FUSED."""
     (n, width_in), width_out = x.shape, w.shape[1]
     if w.shape[0] != width_in or y.shape != (n, width_out) or (b.size and b.size != width_out):
         raise ValueError("dense_forward: the shapes of y (n, out), x (n, in), w (in, out), b (out,) do not fit")
-    one, tile = np.int64(1), VECTORS * vector_lanes(pointer(y))
+    tile = VECTORS * vector_lanes(pointer(y))
     row_parts, column_parts = divide(n, width_out, width_in, tile)
+    if row_parts * column_parts == 1:
+        forward_part(y, x, w, b, activation, 0, n, 0, width_out)
+        return
     for index in prange(row_parts * column_parts):
-        task = np.int64(index)
-        i, rows = part(task // column_parts, row_parts, n, ROWS)
-        j, columns = part(task % column_parts, column_parts, width_out, tile)
-        multiply_block(
-            shift(pointer(y), i * width_out + j), width_out, shift(pointer(x), i * width_in), width_in, one,
-            shift(pointer(w), j), width_out, one, rows, columns, width_in, 0,
-        )  # fmt: skip
-        add_bias_and_activate(y[i : i + rows, j : j + columns], b[j : j + columns], activation)
+        i, rows, j, columns = rectangle(index, row_parts, column_parts, n, width_out, tile)
+        forward_part(y, x, w, b, activation, i, rows, j, columns)
 
 
 @helper
@@ -88,44 +96,30 @@ def dense_backward_activation(dz, dy, y, activation):
         chain(dz[start:stop], dy[start:stop], y[start:stop], activation)
 
 
+@helper
+def backward_input_part(dx, dy, w, i, rows, j, columns):
+    """dx[i : i + rows, j : j + columns]."""
+    one, width_in, width_out = np.int64(1), dx.shape[1], dy.shape[1]
+    multiply_block(
+        shift(pointer(dx), i * width_in + j), width_in, shift(pointer(dy), i * width_out), width_out, one,
+        shift(pointer(w), j * width_out), one, width_out, rows, columns, width_out, 0,
+    )  # fmt: skip
+
+
 @kernel
 def dense_backward_input(dx, dy, w):
     """dx = dy @ w.T."""
     (n, width_out), width_in = dy.shape, w.shape[0]
     if w.shape[1] != width_out or dx.shape != (n, width_in):
         raise ValueError("dense_backward_input: the shapes of dx (n, in), dy (n, out), w (in, out) do not fit")
-    one, tile = np.int64(1), VECTORS * vector_lanes(pointer(dx))
+    tile = VECTORS * vector_lanes(pointer(dx))
     row_parts, column_parts = divide(n, width_in, width_out, tile)
+    if row_parts * column_parts == 1:
+        backward_input_part(dx, dy, w, 0, n, 0, width_in)
+        return
     for index in prange(row_parts * column_parts):
-        task = np.int64(index)
-        i, rows = part(task // column_parts, row_parts, n, ROWS)
-        j, columns = part(task % column_parts, column_parts, width_in, tile)
-        multiply_block(
-            shift(pointer(dx), i * width_in + j), width_in, shift(pointer(dy), i * width_out), width_out, one,
-            shift(pointer(w), j * width_out), one, width_out, rows, columns, width_out, 0,
-        )  # fmt: skip
-
-
-@kernel
-def dense_backward_params(dw, db, x, dy):
-    """dw = x.T @ dy; db = the sum of dy's rows (no bias: size 0)."""
-    (n, width_in), width_out = x.shape, dy.shape[1]
-    if dy.shape[0] != n or dw.shape != (width_in, width_out) or (db.size and db.size != width_out):
-        raise ValueError(
-            "dense_backward_params: the shapes of dw (in, out), db (out,), x (n, in), dy (n, out) do not fit"
-        )
-    one, tile = np.int64(1), VECTORS * vector_lanes(pointer(dw))
-    row_parts, column_parts = divide(width_in, width_out, n, tile)
-    for index in prange(row_parts * column_parts):
-        task = np.int64(index)
-        i, rows = part(task // column_parts, row_parts, width_in, ROWS)
-        j, columns = part(task % column_parts, column_parts, width_out, tile)
-        multiply_block(
-            shift(pointer(dw), i * width_out + j), width_out, shift(pointer(x), i), one, width_in,
-            shift(pointer(dy), j), width_out, one, rows, columns, n, 0,
-        )  # fmt: skip
-        if db.size and i == 0:
-            sum_rows(db[j : j + columns], dy[:, j : j + columns])
+        i, rows, j, columns = rectangle(index, row_parts, column_parts, n, width_in, tile)
+        backward_input_part(dx, dy, w, i, rows, j, columns)
 
 
 @helper
@@ -136,3 +130,33 @@ def sum_rows(total, x):
         row = x[i]
         for j in range(total.size):
             total[j] += row[j]
+
+
+@helper
+def backward_params_part(dw, db, x, dy, i, rows, j, columns):
+    """dw[i : i + rows, j : j + columns]; whoever has the first rows also sums db[j : j + columns]."""
+    one, width_in, width_out = np.int64(1), dw.shape[0], dw.shape[1]
+    multiply_block(
+        shift(pointer(dw), i * width_out + j), width_out, shift(pointer(x), i), one, width_in,
+        shift(pointer(dy), j), width_out, one, rows, columns, x.shape[0], 0,
+    )  # fmt: skip
+    if db.size and i == 0:
+        sum_rows(db[j : j + columns], dy[:, j : j + columns])
+
+
+@kernel
+def dense_backward_params(dw, db, x, dy):
+    """dw = x.T @ dy; db = the sum of dy's rows (no bias: size 0)."""
+    (n, width_in), width_out = x.shape, dy.shape[1]
+    if dy.shape[0] != n or dw.shape != (width_in, width_out) or (db.size and db.size != width_out):
+        raise ValueError(
+            "dense_backward_params: the shapes of dw (in, out), db (out,), x (n, in), dy (n, out) do not fit"
+        )
+    tile = VECTORS * vector_lanes(pointer(dw))
+    row_parts, column_parts = divide(width_in, width_out, n, tile)
+    if row_parts * column_parts == 1:
+        backward_params_part(dw, db, x, dy, 0, width_in, 0, width_out)
+        return
+    for index in prange(row_parts * column_parts):
+        i, rows, j, columns = rectangle(index, row_parts, column_parts, width_in, width_out, tile)
+        backward_params_part(dw, db, x, dy, i, rows, j, columns)

@@ -23,7 +23,7 @@ from numbanet.kernels.jit import helper, kernel, shared
 DEPTH = 512  # most steps of k in a block. Deep, because each block reads and writes all of C once more
 PANEL = DEPTH * VECTORS * UNIT.bytes // 4  # elements of the room for a panel, on the thread's stack
 HEIGHT = 384  # most rows of A in a block: 384 x 512 x 4 bytes = 768 KB, three quarters of a usual L2
-PACK_B_ROWS = 3 * ROWS  # fewer rows of C than this do not repay copying a panel of B
+PACK_B_ROWS = 8 * ROWS  # fewer rows of C than this do not repay copying a panel of B
 PACK_A_PANELS = 6  # fewer panels than this do not repay copying rows of A
 SERIAL_WORK = 50_000  # multiply-adds below which a second thread costs more than it brings
 
@@ -72,8 +72,16 @@ def part(index, parts, size, unit):
     """Part `index` of `parts` of range(size), cut at multiples of `unit`: (start, length)."""
     units = (size + unit - 1) // unit
     start = units * index // parts * unit
-    stop = min(units * (index + 1) // parts * unit, size)
-    return start, stop - start
+    return start, min(units * (index + 1) // parts * unit, size) - start
+
+
+@helper
+def rectangle(index, row_parts, column_parts, m, n, tile):
+    """The part of C (m, n) that task `index` computes: (first row, rows, first column, columns)."""
+    task = np.int64(index)  # prange counts in uint64, and uint64 with int64 makes float64
+    i, rows = part(task // column_parts, row_parts, m, ROWS)
+    j, columns = part(task % column_parts, column_parts, n, tile)
+    return i, rows, j, columns
 
 
 @helper
@@ -190,12 +198,15 @@ def gemm(c, a, b, trans_a, trans_b, accumulate):
         raise ValueError("gemm: the shapes of c (m, n), op(a) (m, k) and op(b) (k, n) do not fit")
     a_row, a_col = (np.int64(1), a.shape[1]) if trans_a else (a.shape[1], np.int64(1))
     b_row, b_col = (np.int64(1), b.shape[1]) if trans_b else (b.shape[1], np.int64(1))
-    width = VECTORS * vector_lanes(pointer(c))
-    row_parts, column_parts = divide(m, n, k, width)
+    tile = VECTORS * vector_lanes(pointer(c))
+    row_parts, column_parts = divide(m, n, k, tile)
+    if row_parts * column_parts == 1:  # no parallel loop, which would cost more than a small product
+        multiply_block(
+            pointer(c), n, pointer(a), a_row, a_col, pointer(b), b_row, b_col, m, n, k, np.int64(accumulate)
+        )
+        return
     for index in prange(row_parts * column_parts):
-        task = np.int64(index)  # prange counts in uint64, and uint64 with int64 makes float64
-        i, rows = part(task // column_parts, row_parts, m, ROWS)
-        j, columns = part(task % column_parts, column_parts, n, width)
+        i, rows, j, columns = rectangle(index, row_parts, column_parts, m, n, tile)
         multiply_block(
             shift(pointer(c), i * n + j), n, shift(pointer(a), i * a_row), a_row, a_col,
             shift(pointer(b), j * b_col), b_row, b_col, rows, columns, k, np.int64(accumulate),

@@ -1,0 +1,78 @@
+"""Training, watched: a bar for the whole run on a terminal, and a line for each epoch everywhere."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from numbanet.cli.clock import seconds_since_start
+from numbanet.cli.console import is_live, rate_in_words, say
+from numbanet.training.callbacks import Callback
+from numbanet.training.callbacks import Progress as TrainingProgress
+
+
+class TrainingDisplay(Callback):
+    """Prints to `console`; `seconds_to_first_step` is from the start of the process to the end of a step."""
+
+    interval = 0.1  # seconds between two frames: each costs about 2 ms, which is then 2% of training at most
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bar: Progress | None = None
+        self.seconds_to_first_step: float | None = None
+        self.seconds = 0.0
+
+    def on_train_begin(self, progress: TrainingProgress) -> None:
+        """Open the bar, where the line can be redrawn."""
+        if not is_live(self.console):
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[numbers]}"))
+        self.bar = Progress(*columns, console=self.console, transient=True, auto_refresh=False, expand=True)
+        self.bar.add_task("", total=progress.epochs * progress.examples, numbers="")
+        self.bar.start()
+
+    def on_batch_end(self, progress: TrainingProgress) -> None:
+        """Move the bar."""
+        self.seconds = progress.seconds
+        if self.seconds_to_first_step is None:
+            self.seconds_to_first_step = seconds_since_start()
+        if self.bar is None:
+            return
+        done = (progress.epoch - 1) * progress.examples + progress.samples
+        task = self.bar.tasks[0]
+        self.bar.update(
+            task.id, completed=done, description=_epoch(progress), numbers=_numbers(progress, done), refresh=True
+        )
+
+    def on_epoch_end(self, progress: TrainingProgress) -> None:
+        """One line."""
+        self.seconds = progress.seconds
+        metrics = progress.metrics
+        line = f"{_epoch(progress)}   loss {progress.loss:.4f}   accuracy {100 * metrics['accuracy']:.2f}%"
+        line += f"   test {100 * metrics['val_accuracy']:.2f}%"
+        say(self.console, f"{line}   {rate_in_words(progress.samples_per_second)} samples/s")
+
+    def on_train_end(self, progress: TrainingProgress) -> None:
+        """Take the bar away, however training ended."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def _epoch(progress: TrainingProgress) -> str:
+    return f"epoch {progress.epoch:>{len(str(progress.epochs))}}/{progress.epochs}"
+
+
+def _numbers(progress: TrainingProgress, done: int) -> str:
+    accuracy = 100 * progress.metrics.get("accuracy", 0.0)
+    left = progress.seconds * (progress.epochs * progress.examples / done - 1)
+    return (
+        f"loss {progress.loss:.4f}  accuracy {accuracy:.2f}%  "
+        f"{rate_in_words(progress.samples_per_second)}/s  {_clock(left)} left"
+    )
+
+
+def _clock(seconds: float) -> str:
+    """75.2 -> "1:15"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

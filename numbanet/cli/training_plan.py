@@ -1,0 +1,89 @@
+"""What to train and how: the command line's options, completed by the model's recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numbanet import losses, optimizers, zoo
+from numbanet.data import Dataset
+from numbanet.losses import Loss
+from numbanet.model import Sequential
+from numbanet.optimizers import Optimizer
+from numbanet.training.callbacks import Callback
+from numbanet.training.history import History
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The command line's options; None where the model's recipe decides."""
+
+    data_set: str
+    model: str
+    epochs: int | None
+    batch_size: int | None
+    lr: float | None
+    optimizer: str | None
+    loss: str
+    hidden: tuple[int, ...] | None
+    dropout: float | None
+    seed: int
+    limit: int | None
+    data_dir: str | None
+    out: str | None
+    dry_run: bool
+    as_json: bool
+    threads: int | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the options and the recipe come to."""
+
+    options: TrainOptions
+    dataset: Dataset
+    device: str
+    epochs: int
+    batch_size: int
+    optimizer_name: str
+    optimizer: Optimizer
+    loss: Loss
+
+    def build(self) -> Sequential:
+        """A new model with its initial weights."""
+        chosen = {"hidden": self.options.hidden, "dropout": self.options.dropout}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return zoo.build(
+            self.options.model, self.dataset, seed=self.options.seed, device=self.device, **given
+        )
+
+    def fit(self, model: Sequential, dataset: Dataset, callbacks: list[Callback]) -> History:
+        """Train on a data set, testing after each epoch."""
+        return model.fit(
+            *dataset.train,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            loss=self.loss,
+            metrics=["accuracy"],
+            validation_data=dataset.test,
+            callbacks=callbacks,
+        )
+
+
+def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
+    """Fill in what the options leave to the model's recipe. Raises `ModelError` for numbers that make no sense."""
+    recipe = zoo.recipe(options.model)
+    name = options.optimizer or recipe.optimizer
+    lr = options.lr if options.lr is not None else recipe.lr if name == recipe.optimizer else None
+    given = {"lr": lr} if lr is not None else {}
+    return Plan(
+        options=options,
+        dataset=dataset,
+        device=device,
+        epochs=options.epochs or recipe.epochs,
+        batch_size=options.batch_size or recipe.batch_size,
+        optimizer_name=name,
+        optimizer=optimizers.get(name, schedule=recipe.schedule, **given),
+        loss=losses.get(options.loss),
+    )
