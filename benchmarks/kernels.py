@@ -104,7 +104,9 @@ def mathematics(threads: int, rounds: int) -> None:
     torch = import_torch(threads)
     x = np.random.default_rng(0).standard_normal(1_000_000, np.float32)
     y = np.empty_like(x)
-    print(f"\n| 1 M float32, {threads} thread(s) | numbanet ns | PyTorch ns | times as fast |\n|---|---:|---:|---:|")
+    print(
+        f"\n| 1 M float32, {threads} thread(s) | numbanet ns | PyTorch ns | times as fast |\n|---|---:|---:|---:|"
+    )
     for name in FUNCTIONS:
         contenders = {"numbanet": lambda kernel=getattr(cpu, name): kernel(y, x)}
         if torch is not None:
@@ -116,7 +118,9 @@ def mathematics(threads: int, rounds: int) -> None:
             print(f"| {name} | {ours:.2f} | - | - |")
             continue
         theirs = 1e9 * results["PyTorch"].median / x.size
-        print(f"| {name} | {ours:.2f} | {theirs:.2f} | {ratio(results['PyTorch'], results['numbanet']):.2f} |")
+        print(
+            f"| {name} | {ours:.2f} | {theirs:.2f} | {ratio(results['PyTorch'], results['numbanet']):.2f} |"
+        )
 
 
 def import_torch(threads: int):  # noqa: ANN201 - the module, or None
@@ -146,8 +150,18 @@ def main() -> None:
         print(describe_machine(), flush=True)
         for threads in options.threads.split(","):
             one = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
-            command = [sys.executable, __file__, "--worker", "--threads", threads, "--rounds", str(options.rounds)]
-            subprocess.run(command + (["--only", options.only] if options.only else []), env=os.environ | one, check=True)
+            command = [
+                sys.executable,
+                __file__,
+                "--worker",
+                "--threads",
+                threads,
+                "--rounds",
+                str(options.rounds),
+            ]
+            subprocess.run(
+                command + (["--only", options.only] if options.only else []), env=os.environ | one, check=True
+            )
         return
     for name, part in PARTS.items():
         if options.only in (None, name):

@@ -76,7 +76,9 @@ def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa: 
     weights, width_in = [], 784
     for width in (*hidden, 10):
         scale = np.sqrt(2 / width_in)
-        weights.append((jnp.array(scale * rng.standard_normal((width_in, width), np.float32)), jnp.zeros(width)))
+        weights.append(
+            (jnp.array(scale * rng.standard_normal((width_in, width), np.float32)), jnp.zeros(width))
+        )
         width_in = width
 
     def loss(weights, x, y, key):
@@ -95,9 +97,7 @@ def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa: 
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
         c1, c2 = 1 - 0.9**t, 1 - 0.999**t
-        weights = jax.tree.map(
-            lambda w, m, v: w - 1e-3 * (m / c1) / (jnp.sqrt(v / c2) + 1e-8), weights, m, v
-        )
+        weights = jax.tree.map(lambda w, m, v: w - 1e-3 * (m / c1) / (jnp.sqrt(v / c2) + 1e-8), weights, m, v)
         return weights, m, v, t
 
     zeros = partial(jax.tree.map, jnp.zeros_like)
@@ -149,7 +149,9 @@ def main() -> None:
         gain = {
             name: f"{ratio(results[name], results['numbanet']):.2f}" for name in results if name != "numbanet"
         }
-        row = [speed.get(name, "-") for name in CONTENDERS] + [gain.get(name, "-") for name in ("PyTorch", "JAX")]
+        row = [speed.get(name, "-") for name in CONTENDERS] + [
+            gain.get(name, "-") for name in ("PyTorch", "JAX")
+        ]
         print(f"| {workload} | {' | '.join(row)} |", flush=True)
     print("\nSamples/s (medians); the ratios are medians over the rounds.")
 

@@ -2,7 +2,7 @@
 
     import numbanet as nn
     data = nn.data.load("mnist")
-    model = nn.Sequential(nn.Flatten(), nn.Dense(128, activation="relu"), nn.Dense(10), input_shape=(28, 28, 1))
+    model = nn.Sequential(nn.Flatten(), nn.Dense(128, "relu"), nn.Dense(10), input_shape=(28, 28, 1))
     model.fit(data, epochs=10)
     model.evaluate(*data.test)
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from numbanet.version import __version__
 
 if TYPE_CHECKING:
     from numbanet import data, zoo
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from numbanet.training.history import History, TrainingInterrupted
     from numbanet.training.metrics import Accuracy, Metric, TopK
     from numbanet.training.step import TrainStep
-
-__version__ = "0.1.0"
 
 __all__ = [
     "SGD",
@@ -72,6 +72,7 @@ __all__ = [
     "TopK",
     "TrainStep",
     "TrainingInterrupted",
+    "__version__",
     "data",
     "load",
     "zoo",

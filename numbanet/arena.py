@@ -52,7 +52,13 @@ class Arena:
     """
 
     def __init__(
-        self, specs: Iterable[ParameterSpec], backend: Backend, dtype: str, seed: int, *, gradients: bool = True
+        self,
+        specs: Iterable[ParameterSpec],
+        backend: Backend,
+        dtype: str,
+        seed: int,
+        *,
+        gradients: bool = True,
     ) -> None:
         ordered = sorted(specs, key=lambda spec: not spec.decay)  # stable: otherwise in the layers' order
         self.slots: dict[str, Slot] = {}

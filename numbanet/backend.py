@@ -28,8 +28,13 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 class Backend(Protocol):
     """What a model needs of a device."""
 
-    name: str
-    kernels: Any
+    @property
+    def name(self) -> str:
+        """`cpu` or `cuda`."""
+
+    @property
+    def kernels(self) -> Any:
+        """The namespace of its kernels."""
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Array:
         """A contiguous array with arbitrary contents."""
@@ -52,7 +57,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class HostBackend:
-    """Arrays in main memory. `kernels` is `numbanet.kernels.cpu`, or in tests `numbanet.kernels.reference`."""
+    """Arrays in main memory. `kernels`: `numbanet.kernels.cpu`, or in tests `numbanet.kernels.reference`."""
 
     name: str
     kernels: Any
@@ -101,7 +106,7 @@ def get(name: str = "auto") -> Backend:
         return HostBackend("cpu", import_module("numbanet.kernels.cpu"))
     if name == "cuda":
         raise DeviceError(
-            f"device cuda: this version of numbanet has no CUDA kernels yet (this machine: {device_state()}). "
+            f"device cuda: this version of numbanet has no CUDA kernels yet (here: {device_state()}). "
             "Use --device cpu, or device='cpu'."
         )
     raise DeviceError(unknown_name("device", name, ("auto", *DEVICES)))
@@ -128,10 +133,10 @@ def device_state() -> str:
 
 
 def set_threads(count: int) -> None:
-    """Let CPU kernels use `count` threads, at most the `threads()` of a fresh process. Raises `DeviceError`."""
+    """Let CPU kernels use `count` threads, from 1 to what the process was started for; else `DeviceError`."""
     import numba
 
-    most = numba.config.NUMBA_NUM_THREADS
+    most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     if not 1 <= count <= most:
         raise DeviceError(
             f"threads: expected 1 to {most}, found {count}. This process was started for {most}; the "

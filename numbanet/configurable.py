@@ -11,8 +11,9 @@ object, to save it in a model file, or to make it again.
 
 from __future__ import annotations
 
-import functools
 import inspect
+import numbers
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -40,12 +41,11 @@ class Configurable:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-@functools.cache
-def _arguments(kind: type) -> dict[str, inspect.Parameter]:
+def _arguments(kind: Any) -> dict[str, inspect.Parameter]:
     """The constructor's arguments; none where the class has no constructor of its own."""
-    if kind.__init__ is object.__init__:  # type: ignore[misc]
+    if kind.__init__ is object.__init__:
         return {}
-    return dict(list(inspect.signature(kind.__init__).parameters.items())[1:])  # type: ignore[misc]
+    return dict(list(inspect.signature(kind.__init__).parameters.items())[1:])
 
 
 def _plain(value: Any) -> Any:
@@ -53,6 +53,8 @@ def _plain(value: Any) -> Any:
         return {"type": type(value).__name__, **value.config()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int, float)):  # NumPy's
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
     return value
 
 
@@ -70,7 +72,9 @@ def from_config(kind: str, classes: Mapping[str, type[T]], description: Any) -> 
         raise ModelError(f"{kind} {name}: its arguments {arguments} do not fit: {error}.") from error
 
 
-def choose(kind: str, base: type[T], known: Mapping[str, Callable[..., T]], choice: T | str, **options: Any) -> T:
+def choose(
+    kind: str, base: type[T], known: Mapping[str, Callable[..., T]], choice: T | str, **options: Any
+) -> T:
     """`choice` itself where it is a `base` already, else a new object of that name, made with `options`."""
     if isinstance(choice, base):
         return choice
@@ -91,11 +95,23 @@ def check_number(
     owner: str, name: str, value: Any, low: float, high: float = float("inf"), *, open_ends: bool = False
 ) -> None:
     """Raise `ModelError` unless `value` is a finite number in [low, high], or in (low, high)."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     inside = number and (low < value < high if open_ends else low <= value <= high and value != float("inf"))
     if not inside:
         if high == float("inf"):
-            wanted = f"a number {'above' if open_ends else 'not below'} {low:g}"
+            wanted = f"a number above {low:g}" if open_ends else f"a number from {low:g} on"
         else:
-            wanted = f"a number {'between' if open_ends else 'from'} {low:g} {'and' if open_ends else 'to'} {high:g}"
+            wanted = f"a number {'between' if open_ends else 'from'} {low:g} and {high:g}"
+            wanted = wanted if open_ends else wanted.replace(" and ", " to ")
         raise ModelError(f"{owner}: {name}: expected {wanted}, found {value!r}.")
+
+
+def check_whole(owner: str, name: str, value: Any, low: int) -> int:
+    """`value` as an int; `ModelError` unless it is a whole number from `low` on."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or number < low:
+        raise ModelError(f"{owner}: {name}: expected a whole number from {low} on, found {value!r}.")
+    return number

@@ -31,7 +31,7 @@ class DeviceError(NumbanetError):
 
 
 class TrainingError(NumbanetError):
-    """Training cannot go on: the loss is no longer a finite number. `history` is what was measured until then."""
+    """Training cannot go on: the loss is no longer finite. `history`: what was measured until then."""
 
     history: object = None
 

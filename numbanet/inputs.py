@@ -25,14 +25,18 @@ def as_inputs(x: Any, input_shape: tuple[int, ...], dtype: str, where: str = "x"
         raise ModelError(f"{where}: expected numbers, got elements of type {array.dtype}.")
     if array.shape[1:] != input_shape or array.ndim == 0:
         raise ModelError(
-            f"{where}: expected examples of shape {input_shape}, that is [n{''.join(f', {s}' for s in input_shape)}], "
-            f"got an array of shape {array.shape}.{_shape_advice(array.shape, input_shape)}"
+            f"{where}: expected an array of examples, {_batch(input_shape)}, got one of shape "
+            f"{array.shape}.{_shape_advice(array.shape, input_shape)}"
         )
     if len(array) == 0:
         raise ModelError(f"{where}: expected at least one example, got none (shape {array.shape}).")
     if array.dtype != np.uint8 and array.dtype != dtype:
         array = array.astype(dtype)
     return np.require(array, requirements=["C", "A", "W"])
+
+
+def _batch(shape: tuple[int, ...]) -> str:
+    return f"(n, {', '.join(map(str, shape))})"
 
 
 def _shape_advice(got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
@@ -46,5 +50,7 @@ def _shape_advice(got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def is_ready(x: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-    """Whether kernels can take `x` as it is: an array [n, *shape] of `dtype`, contiguous, aligned, writable."""
-    return type(x) is np.ndarray and x.dtype == dtype and x.shape[1:] == shape and x.flags.carray and len(x) > 0
+    """Whether kernels can take `x` as it is: [n, *shape] of `dtype`, contiguous, aligned and writable."""
+    if type(x) is not np.ndarray or x.dtype != dtype or x.ndim == 0 or x.shape[1:] != shape:
+        return False
+    return x.flags.carray and len(x) > 0

@@ -36,8 +36,8 @@ class Loss(Configurable):
         """Raise `ModelError` unless outputs of `shape` that come out of the activation `function` fit."""
         if function in self.not_after:
             raise ModelError(
-                f"{self.name}: expected a model that ends in logits, got one that ends in {function}. Leave it "
-                "out: the loss applies it, and so does predict_proba."
+                f"{self.name}: expected a model that ends in logits, got one that ends in {function}. Leave "
+                "it out: the loss applies it, and so does predict_proba."
             )
 
     def targets(self, y: Any, shape: Shape, dtype: str, where: str = "y") -> NDArray[Any]:
@@ -45,8 +45,8 @@ class Loss(Configurable):
         array = _numbers(y, where)
         if array.shape[1:] != shape and not (shape == (1,) and array.ndim == 1):
             raise ModelError(
-                f"{where}: expected targets of shape {shape}, as the model's outputs, for {self.name}, got an "
-                f"array of shape {array.shape}."
+                f"{where}: expected targets of shape {shape}, as the model's outputs, for {self.name}, got "
+                f"an array of shape {array.shape}."
             )
         array = np.require(array.reshape(len(array), -1), dtype, ["C", "A", "W"])
         if not np.isfinite(array).all():

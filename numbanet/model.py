@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from numbanet import backend as backends
 from numbanet.arena import Arena
 from numbanet.backend import Array, Backend
+from numbanet.configurable import check_whole
 from numbanet.errors import ModelError, unknown_name
 from numbanet.inputs import BYTE_SCALE, as_inputs, is_ready
 from numbanet.kernels.codes import SIGMOID
@@ -46,10 +47,12 @@ class Sequential:
 
         model = Sequential(Dense(128, activation="relu"), Dense(10), input_shape=(28, 28, 1), seed=0)
 
-    `input_shape` is the shape of one example. `seed` decides initial weights, dropout and shuffling. `device`:
-    "cpu", "cuda", "auto" or a `Backend`. `dtype`: "float32" or "float64". Raises `ModelError`, naming the
-    layer, where the layers do not fit. `loss` is the loss it was last trained with; `meta` is the user's, a
-    dict that is saved with the model and must consist of what JSON can hold.
+    `input_shape` is the shape of one example. `seed` decides initial weights, dropout and shuffling.
+    `device`: "cpu", "cuda", "auto" or a `Backend`. `dtype`: "float32" or "float64". Raises `ModelError`,
+    naming the layer, where the layers do not fit.
+
+    `loss`: the loss it was last trained with. `meta` is the user's: a dict of what JSON can hold, saved
+    with the model.
     """
 
     def __init__(
@@ -154,12 +157,14 @@ class Sequential:
         return self.run_forward(self.enter(x), train)
 
     def backward(self, dy: Any, need_dx: bool = False) -> Array | None:
-        """From dy [n, *output_shape], for the last `forward`: overwrites `gradients()`; dx if it is wanted."""
+        """From dy [n, *output_shape], for the last `forward`: overwrites `gradients()`; dx where wanted."""
         shape = (self._batch, *self.output_shape)
         if self._bound is None:
             raise ModelError("backward: expected a forward pass before it, got none.")
         if np.shape(dy) != shape:
-            raise ModelError(f"backward: expected dy of shape {shape}, as the last output, got {np.shape(dy)}.")
+            raise ModelError(
+                f"backward: expected dy of shape {shape}, as the last output, got {np.shape(dy)}."
+            )
         dy = self.backend.from_numpy(np.asarray(dy, self.dtype))
         if not need_dx:
             self.run_backward(dy)
@@ -184,6 +189,7 @@ class Sequential:
 
     def predict(self, x: Any, *, batch_size: int = PREDICT_BATCH) -> NDArray[Any]:
         """The raw outputs, [n, *output_shape]: logits, for a classifier."""
+        batch_size = check_whole("predict", "batch_size", batch_size, 1)
         x = as_inputs(x, self.input_shape, self.dtype, f"input of {self.layers[0].name}")
         result = np.empty((len(x), *self.output_shape), self.dtype)
         for start in range(0, len(x), batch_size):
@@ -271,7 +277,10 @@ class Sequential:
         for index, layer in enumerate(self.layers):
             if not isinstance(layer, Normalize):
                 continue
-            state = {name: self.state_arena.views[f"{layer.name}.{name}"] for name in ("examples", "mean", "inverse_std")}
+            state = {
+                name: self.state_arena.views[f"{layer.name}.{name}"]
+                for name in ("examples", "mean", "inverse_std")
+            }
             if not always and self.backend.to_numpy(state["examples"])[0] > 0:
                 continue
             array = as_inputs(x, self.input_shape, self.dtype)
@@ -327,7 +336,9 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
         shape = (int(shape),)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape)
     if not whole or len(shape) == 0:
-        raise ModelError(f"input_shape: expected the sizes of one example, such as (28, 28, 1), got {shape!r}.")
+        raise ModelError(
+            f"input_shape: expected the sizes of one example, such as (28, 28, 1), got {shape!r}."
+        )
     return tuple(int(n) for n in shape)
 
 
@@ -340,6 +351,6 @@ def _check_layers(layers: Sequence[Layer]) -> None:
         advice = ""
         if isinstance(layer, (list, tuple)):
             advice = " Pass the layers one by one: Sequential(*layers, input_shape=...)."
-        elif isinstance(layer, (type, Callable)):  # type: ignore[arg-type]
+        elif callable(layer):
             advice = " Make the object, such as Flatten(), or Activation('relu') for a function."
         raise ModelError(f"Sequential: layer {index}: expected a layer, got {layer!r}.{advice}")

@@ -76,8 +76,8 @@ class Step(Schedule):
 class Cosine(Schedule):
     """Half a cosine from 1 down to `end`, after a linear warm-up (Loshchilov and Hutter, arXiv 1608.03983).
 
-    `warmup`: steps of the warm-up, or below 1 a part of the whole run. `steps`: length of the run; `fit` knows
-    it, a `TrainStep` of one's own does not. Beyond its length the factor stays `end`.
+    `warmup`: steps of the warm-up, or below 1 a part of the whole run. `steps`: length of the run; `fit`
+    knows it, a `TrainStep` of one's own does not. Beyond its length the factor stays `end`.
     """
 
     def __init__(self, warmup: float = 0.05, end: float = 0.0, steps: int | None = None) -> None:
@@ -114,7 +114,8 @@ def _in_steps(what: str, value: float, steps: int | None) -> int:
         return int(value)
     if steps is None:
         raise ModelError(
-            f"{what} {value} is a part of the run, whose length is not known. Give it in steps, or train with fit."
+            f"{what} {value} is a part of the run, whose length is not known. Give it in steps, or train "
+            "with fit."
         )
     return round(value * steps)
 

@@ -16,7 +16,9 @@ import numpy as np
 mp.mp.dps = 60
 
 
-def print_fit(name: str, f: Callable[[mp.mpf], mp.mpf], low: float, high: float, float32: int, float64: int) -> None:
+def print_fit(
+    name: str, f: Callable[[mp.mpf], mp.mpf], low: float, high: float, float32: int, float64: int
+) -> None:
     """Print the polynomials with `float32` and `float64` coefficients that fit f on [low, high]."""
     for dtype, count in ((np.float32, float32), (np.float64, float64)):
         highest_first, error = mp.chebyfit(f, [low, high], count, error=True)

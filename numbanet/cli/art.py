@@ -1,4 +1,4 @@
-"""Images as text: half blocks in shades of gray or in color, block shades without color, ASCII without Unicode.
+"""Images as text: half blocks in gray or in color; block shades without color, ASCII without Unicode.
 
 Two rows of pixels share a row of characters, since a character is about twice as high as it is wide.
 """
@@ -55,7 +55,7 @@ def picture(console: Console, image: Image, max_width: int = 64) -> Text:
 
 
 def reduced(image: Image, factor: int) -> Image:
-    """Average `factor` x `factor` pixels into one; rows and columns left over at the far edges are dropped."""
+    """Average `factor` x `factor` pixels into one; rows and columns left over at the edges go."""
     if factor <= 1:
         return image
     height, width, channels = image.shape

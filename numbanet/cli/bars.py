@@ -23,14 +23,17 @@ def bar(console: Console, fraction: float, width: int = WIDTH) -> str:
 
 
 def bar_table(
-    console: Console, rows: Sequence[tuple[str, float]], strong: int | None = None, width: int = WIDTH
+    console: Console, rows: Sequence[tuple[str, float]], strong: int | None = None, full: float = 1.0
 ) -> Table:
-    """One row for each (name, fraction): the name, its bar, its percentage; row `strong` stands out."""
+    """One row for each (name, fraction): the name, its bar, its percentage.
+
+    Row `strong` stands out; a bar is full at the fraction `full`.
+    """
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
-    table.add_column(width=width, no_wrap=True)
+    table.add_column(width=WIDTH, no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for index, (name, fraction) in enumerate(rows):
         style = "bold green" if index == strong else "dim" if strong is not None else ""
-        table.add_row(name, bar(console, fraction, width), f"{100 * fraction:.1f}%", style=style)
+        table.add_row(name, bar(console, fraction / full), f"{100 * fraction:.1f}%", style=style)
     return table

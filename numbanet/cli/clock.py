@@ -10,7 +10,7 @@ IMPORTED = time.perf_counter()
 
 
 def seconds_since_start() -> float:
-    """Seconds since the process was started (on Linux, from the kernel's books; elsewhere since this import)."""
+    """Seconds since the process was started (from the kernel on Linux, else from this import)."""
     since_import = time.perf_counter() - IMPORTED
     return since_import + BEFORE_IMPORT
 

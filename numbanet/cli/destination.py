@@ -6,7 +6,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from numbanet.errors import ModelFileError
+from numbanet.serialize import KEY
 
 SUFFIX = ".safetensors"
 
@@ -41,4 +44,13 @@ def check_destination(path: Path) -> None:
 def _check_replaceable(path: Path) -> None:
     if not path.is_file():
         raise ModelFileError(f"--out {path}: something that is not a file is there. Name another.")
-    raise NotImplementedError
+    try:
+        with safe_open(path, framework="numpy") as file:
+            ours = KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        ours = False
+    if not ours:
+        raise ModelFileError(
+            f"--out {path}: a file is there that is no numbanet model, and it is left alone. "
+            "Name another with --out FILE."
+        )

@@ -95,9 +95,8 @@ def _print_advice(console: Console, findings: list[Finding]) -> None:
 
 def _versions() -> Iterator[Finding]:
     yield Finding("numbanet", __version__)
-    yield Finding(
-        "python", f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})"
-    )
+    yield Finding("python", f"{platform.python_version()} ({platform.python_implementation()})")
+    yield Finding("executable", sys.executable)
     yield Finding("system", platform.platform())
     for package in PACKAGES:
         version = version_of(package)
@@ -125,11 +124,8 @@ def _threading() -> Iterator[Finding]:
     """Runs one small parallel kernel: Numba picks its threading layer only then."""
     try:
         exact = is_exact()
-        layer = numba.threading_layer()
-    except (
-        ImportError,
-        ValueError,
-    ) as error:  # no layer could be loaded, or one was asked for that is absent
+        layer = numba.threading_layer()  # type: ignore[attr-defined]
+    except (ImportError, ValueError) as error:  # no layer can be loaded, or one was asked for that is absent
         yield Finding("threading layer", "none", BAD, f"parallel kernels cannot run: {error}")
         return
     slow = (
@@ -137,34 +133,28 @@ def _threading() -> Iterator[Finding]:
         "OpenMP's runtime (Linux: libgomp, e.g. apt install libgomp1; macOS: brew install libomp), or "
         "pip install tbb; NUMBA_THREADING_LAYER must not force workqueue."
     )
-    yield Finding(
-        "threading layer", layer, NOTE if layer == "workqueue" else OK, slow * (layer == "workqueue")
-    )
-    threads, cores = numba.config.NUMBA_NUM_THREADS, os.cpu_count() or 1
+    yield _noted("threading layer", layer, layer == "workqueue", slow)
+    threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     crowded = "more threads than cores slow each other down: set NUMBA_NUM_THREADS lower, or not at all."
-    state = NOTE if threads > cores else OK
-    yield Finding("threads", f"{numba.get_num_threads()} of {threads}", state, crowded * (state == NOTE))
-    wrong = "the built-in digits differ from those of other machines: please report this with your processor's name."
-    yield Finding(
-        "arithmetic",
-        "as on other machines" if exact else "differs",
-        OK if exact else NOTE,
-        wrong * (not exact),
-    )
+    use = f"{numba.get_num_threads()} of {threads}"
+    yield _noted("threads", use, threads > (os.cpu_count() or threads), crowded)
+    wrong = "the built-in digits differ from other machines': please report this with the processor's name."
+    yield _noted("arithmetic", "as on other machines" if exact else "differs", not exact, wrong)
+
+
+def _noted(name: str, value: str, concern: bool, advice: str) -> Finding:
+    return Finding(name, value, NOTE, advice) if concern else Finding(name, value)
 
 
 def _caches(data_dir: str | None) -> Iterator[Finding]:
     folder = jit.cache_folder()
-    kernels = f"{folder} ({size_in_words(folder_size(folder))}; all versions {size_in_words(folder_size(jit.cache_root()))})"
-    yield _writable(
-        "kernels", folder, kernels, "kernels are compiled again at every start; set NUMBA_CACHE_DIR"
-    )
+    ours, all_versions = size_in_words(folder_size(folder)), size_in_words(folder_size(jit.cache_root()))
+    consequence = "kernels are compiled again at every start; set NUMBA_CACHE_DIR"
+    yield _writable("kernels", folder, f"{folder} ({ours}; all versions {all_versions})", consequence)
     root = data.data_root(data_dir)
     here = [name for name, source in SOURCES.items() if idx_folder(source, root)]
-    described = f"{root} ({size_in_words(folder_size(root))}: {', '.join(here) or 'nothing fetched yet'})"
-    yield _writable(
-        "data sets", root, described, "nothing can be fetched; set NUMBANET_DATA or use --data-dir"
-    )
+    held = f"{root} ({size_in_words(folder_size(root))}: {', '.join(here) or 'nothing fetched yet'})"
+    yield _writable("data sets", root, held, "nothing can be fetched; set NUMBANET_DATA or use --data-dir")
 
 
 def _writable(name: str, folder: Path, value: str, consequence: str) -> Finding:

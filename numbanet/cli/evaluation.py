@@ -1,10 +1,11 @@
-"""What `numbanet evaluate` does: accuracy and loss on the whole, for each class, and the commonest mistakes."""
+"""What `numbanet evaluate` does: accuracy and loss on the whole, for each class, and common mistakes."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import click
 import numpy as np
@@ -16,7 +17,7 @@ from numbanet.cli.compiling import compilation_shown
 from numbanet.cli.console import facts, make_console, rate_in_words, say
 from numbanet.cli.loading import load_data
 from numbanet.cli.machine import set_up
-from numbanet.cli.model_files import check_fits, data_set_of, open_model
+from numbanet.cli.model_files import check_fits, data_set_of, open_model, targets_for
 from numbanet.model import PREDICT_BATCH
 
 MOST_CLASSES = 30  # more than that are too many lines to read
@@ -36,7 +37,7 @@ def evaluate(
 ) -> None:
     """Measure a saved model, and print what came out."""
     console = make_console(stderr=as_json)
-    model = open_model(path, set_up(threads, device))
+    model = open_model(path, set_up(console, threads, device))
     dataset = load_data(console, data_set_of(model, data_set), data_dir, limit)
     check_fits(model, path, dataset)
     x, y = dataset.train if split == "train" else dataset.test
@@ -49,14 +50,15 @@ def evaluate(
     guesses = np.argmax(model.predict(x, batch_size=size), axis=1)
     seconds = time.perf_counter() - began
     with compilation_shown(console):
-        measured = model.evaluate(x, y, batch_size=size)
-    result = {
+        targets = targets_for(model.loss, y, dataset.num_classes)
+        measured = model.evaluate(x, targets, metrics=[], batch_size=size)
+    result: dict[str, Any] = {
         "model": path,
         "data_set": dataset.name,
         "split": split,
         "examples": len(y),
         "accuracy": float(np.mean(guesses == y)),
-        **{name: float(value) for name, value in measured.items()},
+        "loss": measured["loss"],
         "seconds": seconds,
         "samples_per_second": len(y) / seconds,
     }
@@ -73,7 +75,7 @@ def _show(
     y: NDArray[np.int64],
     guesses: NDArray[np.int64],
     classes: Sequence[str],
-    result: dict[str, float],
+    result: dict[str, Any],
 ) -> None:
     wrong = int(np.sum(guesses != y))
     say(console, f"{path} on {len(y):,} {split} examples of {name}", "bold")
@@ -83,10 +85,13 @@ def _show(
     console.print(facts(rows))
     if len(classes) > MOST_CLASSES:
         return
-    say(console, "right, of each class", "bold")
-    present = [index for index in range(len(classes)) if np.any(y == index)]
-    console.print(bar_table(console, [(classes[i], float(np.mean(guesses[y == i] == i))) for i in present]))
     if wrong:
+        present = [index for index in range(len(classes)) if np.any(y == index)]
+        errors = [(f"  {classes[i]}", float(np.mean(guesses[y == i] != i))) for i in present]
+        console.print()
+        say(console, "wrong, of each class", "bold")
+        console.print(bar_table(console, errors, full=max(error for _, error in errors)))
+        console.print()
         say(console, "most often mistaken", "bold")
         console.print(facts(_mistakes(y, guesses, classes)))
 

@@ -1,4 +1,4 @@
-"""How the program ends: every failure is one message on stderr and an exit code; `--debug` adds the traceback."""
+"""How the program ends: a failure is one message on stderr and an exit code; `--debug` adds a traceback."""
 
 from __future__ import annotations
 

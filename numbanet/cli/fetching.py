@@ -37,7 +37,12 @@ class LiveReporter:
         """Show the bar; a spinner alone where the size is not known."""
         spinner = SpinnerColumn("dots" if is_unicode(self.console) else "line")
         label = TextColumn("fetching {task.description}")
-        measured = (BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        measured = (
+            BarColumn(24, complete_style="cyan", finished_style="cyan"),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
         columns = (spinner, label, *(measured if total_bytes else ()))
         self.progress = Progress(*columns, console=self.console, transient=True)
         self.progress.add_task(description, total=total_bytes)

@@ -10,16 +10,16 @@ from numbanet.data.datasets import DIGITS
 
 
 def load_data(
-    console: Console, name_or_path: str, data_dir: str | None, limit: int | None = None, seed: int = 0
+    console: Console, name_or_path: str, data_dir: str | None, limit: int | None = None
 ) -> data.Dataset:
-    """`data.load`, with progress on `console`."""
+    """`data.load`, with progress on `console`; seed 0 always: every command sees the same test set."""
     reporter = make_reporter(console)
     if name_or_path != DIGITS:
-        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit, seed=seed)
+        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit)
     from numbanet.cli.compiling import compilation_shown  # imports Numba, which the generator needs anyway
 
     with compilation_shown(console):
-        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit, seed=seed)
+        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit)
 
 
 def described(dataset: data.Dataset) -> str:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from numbanet.data import Dataset, available
+from numbanet.data.dataset import Labels
 from numbanet.errors import DataError, ModelError
+from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.serialize import load
 
@@ -35,6 +40,13 @@ def data_set_of(model: Sequential, wanted: str | None) -> str:
     return noted
 
 
+def targets_for(loss: Loss | None, labels: Labels, classes: int) -> NDArray[Any]:
+    """Labels as a loss takes them: cross-entropy as they are, every other one as rows of zeros and a one."""
+    if loss is None or loss.name == "cross_entropy":
+        return labels
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
 def class_names(model: Sequential, dataset: Dataset | None = None) -> tuple[str, ...]:
     """A name for each output: the data set's, else those noted in the model, else numbers."""
     outputs = model.output_shape[-1]
@@ -48,10 +60,11 @@ def check_fits(model: Sequential, path: str, dataset: Dataset) -> None:
     """Raise `ModelError` unless the model takes the data set's examples and tells its classes apart."""
     if model.input_shape != dataset.input_shape:
         raise ModelError(
-            f"{path} is a model for inputs of shape {model.input_shape}; {dataset.name} has {dataset.input_shape}. "
-            "Name a data set of that shape with --data, or train a model for this one."
+            f"{path} is a model for inputs of shape {model.input_shape}; {dataset.name} has "
+            f"{dataset.input_shape}. Name a data set of that shape with --data, or train a model for this."
         )
     if model.output_shape != (dataset.num_classes,):
         raise ModelError(
-            f"{path} has outputs of shape {model.output_shape}; {dataset.name} has {dataset.num_classes} classes."
+            f"{path} has outputs of shape {model.output_shape}; {dataset.name} has "
+            f"{dataset.num_classes} classes."
         )

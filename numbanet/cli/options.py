@@ -15,7 +15,7 @@ from numbanet.errors import unknown_name
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-class Name(click.ParamType):
+class Name(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """One of a registry's names; a misspelt one gets the nearest. The registry is imported on first use."""
 
     def __init__(self, kind: str, known: Callable[[], Iterable[str]]) -> None:
@@ -58,7 +58,7 @@ class DataSetName(Name):
         return found or [CompletionItem(incomplete, type="file")]
 
 
-class Widths(click.ParamType):
+class Widths(click.ParamType):  # type: ignore[type-arg]
     """Widths of hidden layers: `512,512`; `0` or `none` for no hidden layer."""
 
     name = "widths"
@@ -103,7 +103,7 @@ data_dir_option = click.option(
     "--data-dir",
     type=click.Path(),
     metavar="FOLDER",
-    help="Where data sets are kept, or a folder with the four IDX files. [default: NUMBANET_DATA, else a cache]",
+    help="Where data sets are kept, or a folder with the four IDX files. [default: NUMBANET_DATA or a cache]",
 )
 limit_option = click.option(
     "--limit",

@@ -53,7 +53,7 @@ def predict(
 ) -> None:
     """Predict each input, and show it; with `as_json`, all of them as one JSON object on stdout."""
     console = make_console(stderr=as_json)
-    model = open_model(path, set_up(threads, device))
+    model = open_model(path, set_up(console, threads, device))
     dataset = None
     if data_set is not None or any(_is_index(text) for text in inputs):
         dataset = load_data(console, data_set_of(model, data_set), data_dir)
@@ -118,7 +118,8 @@ def _show(
 
 def _headline(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> Text:
     best = int(np.argmax(probabilities))
-    text = Text.assemble((example.source, "bold"), ": ", (names[best], "bold green"))
+    style = "bold red" if example.label not in (None, best) else "bold green"
+    text = Text.assemble((example.source, "bold"), ": ", (names[best], style))
     text.append(f" ({100 * float(probabilities[best]):.1f}%)")
     if example.label == best:
         text.append(", right", "green")

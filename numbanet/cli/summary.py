@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from numbanet.cli.options import DATA_SET, MODEL, debug_option, dropout_option, hidden_option
+from numbanet.cli.options import DATA_SET, MODEL, data_dir_option, debug_option, dropout_option, hidden_option
 
 
 @click.command(
@@ -20,9 +20,15 @@ Examples:
 )
 @hidden_option
 @dropout_option
+@data_dir_option
 @debug_option
 def command(
-    file: str | None, model: str | None, data_set: str, hidden: tuple[int, ...] | None, dropout: float | None
+    file: str | None,
+    model: str | None,
+    data_set: str,
+    hidden: tuple[int, ...] | None,
+    dropout: float | None,
+    data_dir: str | None,
 ) -> None:
     """Show a model's layers: output shapes, parameters, multiply-adds, memory.
 
@@ -35,4 +41,4 @@ def command(
     if file is not None:
         print_file_summary(file)
     elif model is not None:
-        print_named_summary(model, data_set, hidden, dropout)
+        print_named_summary(model, data_set, hidden, dropout, data_dir)

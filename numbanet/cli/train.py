@@ -75,6 +75,7 @@ def command(**options: Any) -> None:
     DATASET is a name (`numbanet data list`) or a path: a folder of IDX files, an .npz with x_train, y_train,
     x_test and y_test, or a CSV with the label first.
     """
-    from numbanet.cli.training import TrainOptions, train
+    from numbanet.cli.training import train
+    from numbanet.cli.training_plan import TrainOptions
 
     train(TrainOptions(**options))

@@ -35,7 +35,7 @@ def train(options: TrainOptions) -> None:
     destination = Path(options.out) if options.out else default_destination(options.data_set, options.model)
     if not options.dry_run:
         check_destination(destination)
-    device = set_up(options.threads, options.device)
+    device = set_up(console, options.threads, options.device)
     dataset = load_data(console, options.data_set, options.data_dir, options.limit)
     plan = make_plan(options, dataset, device)
     if options.dry_run:
@@ -43,6 +43,7 @@ def train(options: TrainOptions) -> None:
     model = plan.build()
     _announce(console, plan, model)
     _warm_up(console, plan)
+    console.print()
     if not options.dry_run:
         result = _train(console, plan, model, destination)
     else:

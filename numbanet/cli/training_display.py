@@ -26,7 +26,11 @@ class TrainingDisplay(Callback):
         """Open the bar, where the line can be redrawn."""
         if not is_live(self.console):
             return
-        columns = (TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[numbers]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(None, complete_style="cyan", finished_style="cyan"),
+            TextColumn("{task.fields[numbers]}"),
+        )
         self.bar = Progress(*columns, console=self.console, transient=True, auto_refresh=False, expand=True)
         self.bar.add_task("", total=progress.epochs * progress.examples, numbers="")
         self.bar.start()
@@ -41,7 +45,11 @@ class TrainingDisplay(Callback):
         done = (progress.epoch - 1) * progress.examples + progress.samples
         task = self.bar.tasks[0]
         self.bar.update(
-            task.id, completed=done, description=_epoch(progress), numbers=_numbers(progress, done), refresh=True
+            task.id,
+            completed=done,
+            description=_epoch(progress),
+            numbers=_numbers(progress, done),
+            refresh=True,
         )
 
     def on_epoch_end(self, progress: TrainingProgress) -> None:

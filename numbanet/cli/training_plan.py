@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from numbanet import losses, optimizers, zoo
+from numbanet.cli.model_files import targets_for
 from numbanet.data import Dataset
+from numbanet.data.dataset import Examples, Images
 from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.optimizers import Optimizer
 from numbanet.training.callbacks import Callback
 from numbanet.training.history import History
+from numbanet.training.metrics import Accuracy
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class TrainOptions:
     as_json: bool
     threads: int | None
     device: str
+
+
+class ClassAccuracy(Accuracy):
+    """The share of examples whose largest output is that of their class, whatever the loss itself counts."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +70,23 @@ class Plan:
     def fit(self, model: Sequential, dataset: Dataset, callbacks: list[Callback]) -> History:
         """Train on a data set, testing after each epoch."""
         return model.fit(
-            *dataset.train,
+            *self._targets(dataset.train),
             epochs=self.epochs,
             batch_size=self.batch_size,
             optimizer=self.optimizer,
             loss=self.loss,
-            metrics=["accuracy"],
-            validation_data=dataset.test,
+            metrics=["accuracy" if self.loss.name == "cross_entropy" else ClassAccuracy()],
+            validation_data=self._targets(dataset.test),
             callbacks=callbacks,
         )
 
+    def _targets(self, examples: Examples) -> tuple[Images, NDArray[Any]]:
+        x, y = examples
+        return x, targets_for(self.loss, y, self.dataset.num_classes)
+
 
 def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
-    """Fill in what the options leave to the model's recipe. Raises `ModelError` for numbers that make no sense."""
+    """Let the model's recipe decide what the options do not. Raises `ModelError` for absurd numbers."""
     recipe = zoo.recipe(options.model)
     name = options.optimizer or recipe.optimizer
     lr = options.lr if options.lr is not None else recipe.lr if name == recipe.optimizer else None

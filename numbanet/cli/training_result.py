@@ -8,11 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from numbanet import backend
+from numbanet import __version__, backend
 from numbanet.cli.clock import seconds_since_start
 from numbanet.cli.console import facts, rate_in_words, say, size_in_words
 from numbanet.cli.training_plan import Plan
-from numbanet import __version__
 from numbanet.model import Sequential
 from numbanet.training.history import History
 
@@ -77,7 +76,9 @@ def as_json(result: Result) -> dict[str, Any]:
         "parameters": result.model.arena.parameters,
         "epochs": result.history.epochs,
         "batch_size": plan.batch_size,
-        "optimizer": plan.optimizer.config(),
+        "optimizer": plan.optimizer_name,
+        "lr": plan.optimizer.lr,
+        "optimizer_options": plan.optimizer.config(),
         "loss": plan.options.loss,
         "seed": plan.options.seed,
         "train_examples": len(plan.dataset.train[1]),

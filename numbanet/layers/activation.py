@@ -16,7 +16,7 @@ DEFAULT_ALPHA = {"leaky_relu": 0.01, "elu": 1.0}
 
 
 class Activation(Layer):
-    """An activation by name: `Activation("relu")`, `Activation("leaky_relu", alpha=0.2)`, `Activation("softmax")`.
+    """An activation by name: `Activation("relu")`, `Activation("leaky_relu", 0.2)`, `Activation("softmax")`.
 
     `alpha` is the slope of leaky_relu below zero (default 0.01) or the alpha of elu (default 1); no other
     takes one. A classifier trained with cross-entropy needs no softmax at its end: the loss takes logits.

@@ -48,6 +48,7 @@ class Layer(Configurable):
     """Base of all layers. A layer object belongs to one model."""
 
     kind: ClassVar[str]  # the class's name in snake case
+    _name = ""
 
     def __init_subclass__(cls) -> None:
         """Name the kind after the class."""
@@ -55,17 +56,17 @@ class Layer(Configurable):
 
     @property
     def output_function(self) -> str | None:
-        """The last activation in the layer: "linear" unless it has one; None where y is x in another shape."""
+        """The last activation in the layer, "linear" if none; None where y is x in another shape."""
         return "linear"
 
     @property
     def name(self) -> str:
         """`<index>_<kind>` in its model; the class's name before."""
-        return getattr(self, "_name", type(self).__name__)
+        return self._name or type(self).__name__
 
     def place(self, name: str, in_shape: Shape) -> Shape:
         """Become the layer `name` of a model that feeds it `in_shape`; return its output shape."""
-        if hasattr(self, "_name"):
+        if self._name:
             raise ModelError(f"{self!r} is {self._name} of a model already: make a new layer for each place.")
         self._name = name
         self.parameters: list[ParameterSpec] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from numbanet import initializers
 from numbanet.backend import Array
+from numbanet.configurable import check_whole
 from numbanet.errors import ModelError, unknown_name
 from numbanet.initializers import Initializer, Shape
 from numbanet.kernels.codes import ACTIVATIONS, FUSED, LINEAR, NEEDS_INPUT
@@ -38,13 +39,12 @@ class Dense(Layer):
         weight_initializer: Initializer | str | Mapping[str, Any] | None = None,
         bias_initializer: Initializer | str | Mapping[str, Any] = "zeros",
     ) -> None:
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ModelError(f"Dense: units: expected a whole number from 1 on, got {units!r}.")
+        units = check_whole("Dense", "units", units, 1)
         activation = activation or "linear"
         if activation in OVER_AXIS:
             raise ModelError(
-                f"Dense: {activation} is a layer of its own: add Activation({activation!r}) after it. To train "
-                "with cross_entropy leave it out: that loss takes logits."
+                f"Dense: {activation} is a layer of its own: add Activation({activation!r}) after it. To "
+                "train with cross_entropy leave it out: that loss takes logits."
             )
         if activation not in ACTIVATIONS:
             raise ModelError(unknown_name("activation", activation, ACTIVATIONS))
@@ -82,6 +82,7 @@ class Dense(Layer):
         self._forward, self._activate = kernels.dense_forward, kernels.activation_forward
         self._backward_input = kernels.dense_backward_input
         self._backward_params = kernels.dense_backward_params
+        self._backward_fused = kernels.dense_backward_activation
         self._backward_activation = kernels.activation_backward
         self._w, self._dw = views.parameters["weight"], views.gradients["weight"]
         self._b, self._db = views.parameters.get("bias", absent), views.gradients.get("bias", absent)
@@ -94,9 +95,9 @@ class Dense(Layer):
             self._dz = buffers["dz"]
             self._dz_flat = self._dz.reshape(-1)
         # What the function is applied to. Where the derivative follows from the output, that is overwritten.
-        self._z = buffers.get("z", self._y)
-        self._z_flat = self._z.reshape(-1)
         needs_input = self._code in NEEDS_INPUT
+        self._z = buffers["z"] if needs_input else self._y
+        self._z_flat = self._z.reshape(-1)
         self._saved = (self._z_flat, absent) if needs_input else (absent, self._y_flat)
 
     def forward(self, x: Array, train: bool) -> Array:
@@ -113,7 +114,11 @@ class Dense(Layer):
         if not self._flat:
             x = x.reshape(-1, self._inputs)
         if self._code != LINEAR:
-            self._backward_activation(self._dz_flat, dy.reshape(-1), *self._saved, self._code, self._alpha)
+            dy_flat = dy.reshape(-1)
+            if self._in_epilogue:  # not LINEAR, so the code of the activation
+                self._backward_fused(self._dz_flat, dy_flat, self._y_flat, self._code)
+            else:
+                self._backward_activation(self._dz_flat, dy_flat, *self._saved, self._code, self._alpha)
             dy = self._dz
         self._backward_params(self._dw, self._db, x, dy)
         if not need_dx:

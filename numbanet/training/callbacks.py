@@ -13,9 +13,9 @@ from numbanet.training.history import History
 class Progress:
     """Where training stands. One object for a whole run, updated before each call.
 
-    `epoch` counts from 1; `batch` is the number of batches done in it; `loss` and `metrics` are of the epoch so
-    far, after its end of the whole epoch, then with the validation's `val_loss` and so on among the metrics.
-    A callback ends the training after the current batch with `stop = True`.
+    `epoch` counts from 1; `batch` is the number of batches done in it; `loss` and `metrics` are of the epoch
+    so far, after its end of the whole epoch, then with the validation's `val_loss` and so on among the
+    metrics. A callback ends the training after the current batch with `stop = True`.
     """
 
     model: Sequential

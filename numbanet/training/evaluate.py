@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from numbanet import losses
+from numbanet.configurable import check_whole
 from numbanet.data.batches import batches
 from numbanet.data.dataset import Dataset
 from numbanet.layers.base import size
 from numbanet.losses import Loss
 from numbanet.model import Sequential
-from numbanet.training.feed import Feed, check_batch_size, examples
+from numbanet.training.feed import Feed, examples
 from numbanet.training.metrics import Metric, Metrics
 
 
@@ -28,8 +29,8 @@ def evaluate(
 ) -> dict[str, float]:
     """`{"loss": ..., "accuracy": ...}` over all examples; of a data set, over its test part.
 
-    `loss`: by default the one that the model was trained with, or cross-entropy. `metrics`: by default accuracy
-    where the loss is one of classification. Raises `ModelError`.
+    `loss`: by default the one that the model was trained with, or cross-entropy. `metrics`: by default
+    accuracy where the loss is one of classification. Raises `ModelError`.
     """
     if isinstance(x, Dataset) and y is None:
         x = x.test
@@ -50,7 +51,7 @@ class Evaluation:
         batch_size: int,
         where: tuple[str, str] = ("x", "y"),
     ) -> None:
-        check_batch_size(batch_size)
+        batch_size = check_whole("evaluate", "batch_size", batch_size, 1)
         found = losses.get(loss if loss is not None else model.loss or "cross_entropy")
         found.check_outputs(model.output_shape, model.output_function)
         backend = model.backend

@@ -76,10 +76,3 @@ def examples(x: Any, y: Any, where: str = "x") -> tuple[Any, Any]:
             return x[0], x[1]
         raise ModelError(f"y: expected the targets of {where}, got none. Hand in both arrays, or a data set.")
     return x, y
-
-
-def check_batch_size(batch_size: Any) -> None:
-    """Raise `ModelError` unless it is a positive whole number."""
-    whole = isinstance(batch_size, (int, np.integer)) and not isinstance(batch_size, bool)
-    if not whole or batch_size < 1:
-        raise ModelError(f"batch_size: expected a whole number from 1 on, got {batch_size!r}.")

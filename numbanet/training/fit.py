@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from numbanet import losses, optimizers
+from numbanet.configurable import check_whole
 from numbanet.data.batches import batches
-from numbanet.errors import ModelError, TrainingError
+from numbanet.errors import TrainingError
 from numbanet.losses import Loss
 from numbanet.model import PREDICT_BATCH, Sequential
 from numbanet.optimizers import Optimizer
 from numbanet.training.callbacks import Callback, Callbacks, Progress
 from numbanet.training.evaluate import Evaluation
-from numbanet.training.feed import Feed, check_batch_size, examples
+from numbanet.training.feed import Feed, examples
 from numbanet.training.history import History, TrainingInterrupted
 from numbanet.training.metrics import Metric, Metrics
 from numbanet.training.step import TrainStep
@@ -41,16 +40,25 @@ def fit(
 
     uint8 inputs stay bytes in memory and are read as 0..1. `y` as the loss takes it. A last, smaller batch is
     trained on too. `metrics` default to accuracy for losses of classification. `validation_data` (x, y) is
-    evaluated after each epoch. `Normalize` layers that have learned nothing yet learn from x first. The order of
-    examples depends on the model's seed and the epoch; the weights afterwards are bitwise the same for any
-    number of threads.
+    evaluated after each epoch. `Normalize` layers that have learned nothing yet learn from x first. The order
+    of examples depends on the model's seed and the epoch; the weights afterwards are bitwise the same for
+    any number of threads.
 
-    Raises `ModelError` for data or arguments that do not fit, before anything is changed; `TrainingError` after
-    an epoch whose loss is not finite; `TrainingInterrupted` (a `KeyboardInterrupt`) at Ctrl-C. The model is
-    whole in each case, and the two errors carry the `history`.
+    Raises `ModelError` for data or arguments that do not fit, before anything is changed; `TrainingError`
+    after an epoch whose loss is not finite; `TrainingInterrupted` (a `KeyboardInterrupt`) at Ctrl-C. The
+    model is whole in each case, and the last two carry the `history`.
     """
     return _Run(
-        model, *examples(x, y), epochs, batch_size, optimizer, loss, metrics, validation_data, callbacks, shuffle
+        model,
+        *examples(x, y),
+        epochs,
+        batch_size,
+        optimizer,
+        loss,
+        metrics,
+        validation_data,
+        callbacks,
+        shuffle,
     ).train()
 
 
@@ -69,13 +77,12 @@ class _Run:
         callbacks: Sequence[Callback],
         shuffle: bool,
     ) -> None:
-        if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 0:
-            raise ModelError(f"epochs: expected a whole number from 0 on, got {epochs!r}.")
-        check_batch_size(batch_size)
+        epochs = check_whole("fit", "epochs", epochs, 0)
         found = losses.get(loss)
         found.check_outputs(model.output_shape, model.output_function)
         self.optimizer = optimizers.get(optimizer)
-        self.model, self.shuffle, self.batch_size = model, shuffle, int(batch_size)
+        self.model, self.shuffle = model, shuffle
+        self.batch_size = check_whole("fit", "batch_size", batch_size, 1)
         self.feed = Feed(model, x, y, found, ("x", "y"))
         self.metrics = Metrics(metrics, found, math.prod(model.output_shape))
         self.validation: Evaluation | None = None
@@ -84,10 +91,10 @@ class _Run:
             pair = examples(validation_data, None, "validation_data")
             self.validation = Evaluation(model, *pair, found, metrics, PREDICT_BATCH, where)
         count = -(-self.feed.examples // self.batch_size)
-        self.step = TrainStep(model, self.optimizer, found, steps=max(1, int(epochs) * count))
+        self.step = TrainStep(model, self.optimizer, found, steps=max(1, epochs * count))
         self.callbacks = Callbacks(callbacks)
         self.history = History()
-        self.progress = Progress(model, self.history, int(epochs), count, self.feed.examples)
+        self.progress = Progress(model, self.history, epochs, count, self.feed.examples)
         model.adapt(x, always=False)
 
     def train(self) -> History:
@@ -167,7 +174,7 @@ class _Run:
     def _diverged(self) -> TrainingError:
         progress = self.progress
         error = TrainingError(
-            f"epoch {progress.epoch} of {progress.epochs}: the loss is {progress.loss}: training has diverged, "
+            f"epoch {progress.epoch} of {progress.epochs}: the loss is {progress.loss}: training diverged, "
             f"and the weights with it. Try a lower learning rate (it was {self.optimizer.lr:g}), "
             "clip_norm=1.0, or inputs of moderate size: Normalize() as the first layer."
         )

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 class History(Mapping[str, list[float]]):
     """A dict of lists, one number an epoch: `history["val_accuracy"][-1]`.
 
-    Keys: loss, the metrics, the same with `val_` where there was validation data; `seconds` of training (without
-    validation) and `samples_per_second`. `interrupted`: training was stopped by Ctrl-C; the epoch that was
-    under way is not listed.
+    Keys: loss, the metrics, the same with `val_` where there was validation data; `seconds` of training
+    (without validation) and `samples_per_second`. `interrupted`: training was stopped by Ctrl-C; the epoch
+    that was under way is not listed.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numbanet.configurable import Configurable, choose
+from numbanet.configurable import Configurable, check_whole, choose
 from numbanet.errors import ModelError
 from numbanet.losses import Loss
 
@@ -59,7 +59,9 @@ class Accuracy(Metric):
     def check(self, loss: Loss, outputs: int) -> None:
         """Needs classes."""
         if not loss.classifies and outputs == 1:
-            raise ModelError(f"metric accuracy: expected a loss of classification, got {loss.name} on one output.")
+            raise ModelError(
+                f"metric accuracy: expected a loss of classification, got {loss.name} on one output."
+            )
 
     def scores(self, z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """1 or 0."""
@@ -72,9 +74,7 @@ class TopK(Metric):
 
     def __init__(self, k: int = 5) -> None:
         super().__init__()
-        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise ModelError(f"TopK: k: expected a whole number from 1 on, got {k!r}.")
-        self.k = k
+        self.k = check_whole("TopK", "k", k, 1)
 
     @property
     def name(self) -> str:
@@ -168,4 +168,3 @@ class Metrics:
         if self._counted:
             results["accuracy"] = correct / max(1.0, examples)
         return results | {metric.name: metric.result() for metric in self.others}
-

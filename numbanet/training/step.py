@@ -30,8 +30,8 @@ class TrainStep:
     """A training step of `model`; it holds the optimizer's state.
 
     `optimizer` and `loss` by name or object. `steps`, the length of the run, is for schedules that need it.
-    `totals` float64 [4] adds up, over all steps since it was last zeroed: the weighted losses, the weights, the
-    correct predictions and the examples.
+    `totals` float64 [4] adds up, over all steps since it was last zeroed: the weighted losses, the weights,
+    the correct predictions and the examples.
     """
 
     def __init__(

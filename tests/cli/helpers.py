@@ -17,7 +17,8 @@ def environment(**extra: str) -> dict[str, str]:
     """This process's variables without those that would change the program, and the checkout's numbanet."""
     dropped = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "NUMBANET_DEBUG", "NUMBANET_DATA", "PYTHONIOENCODING")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"} | extra
+    # Passive: threads that wait by spinning make training dozens of times slower on a machine that is busy.
+    return kept | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OMP_WAIT_POLICY": "passive"} | extra
 
 
 def numbanet(

@@ -109,7 +109,13 @@ def test_a_model_that_does_not_say_what_it_was_trained_on(wide_model: str, tmp_p
 def test_evaluate(model: str, tmp_path: Path) -> None:
     done = numbanet("evaluate", model, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for text in ("2,000 test examples of digits", "  accuracy ", "  loss ", "right, of each class", "taken for"):
+    for text in (
+        "2,000 test examples of digits",
+        "  accuracy ",
+        "  loss ",
+        "wrong, of each class",
+        "taken for",
+    ):
         assert text in done.stdout
 
 

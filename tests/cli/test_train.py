@@ -37,7 +37,7 @@ def test_lines_table_and_a_model_that_can_be_loaded(warm: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     for epoch in (1, 2):
-        assert f"\nepoch {epoch}/2   loss 0." in done.stdout or f"\nepoch {epoch}/2   loss " in done.stdout
+        assert f"\nepoch {epoch}/2   loss " in done.stdout
     for name in ("test accuracy", "test loss", "training", "parameters", "saved"):
         assert f"\n  {name} " in done.stdout
     assert "\x1b" not in done.stdout
@@ -47,7 +47,7 @@ def test_lines_table_and_a_model_that_can_be_loaded(warm: Path, tmp_path: Path) 
 
 
 def test_it_learns_digits_in_seconds(warm: Path, tmp_path: Path) -> None:
-    done = numbanet("train", "digits", "--epochs", "4", "--json", cwd=tmp_path)
+    done = numbanet("train", "digits", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout)["test_accuracy"] > 0.95
 
@@ -98,9 +98,11 @@ def test_dry_run_saves_nothing(warm: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"])
-def test_every_optimizer_by_name(optimizer: str, warm: Path, tmp_path: Path) -> None:
-    done = numbanet("train", "digits", *QUICK, "--optimizer", optimizer, "--dry-run", cwd=tmp_path, timeout=200)
+@pytest.mark.parametrize("optimizer", ["nesterov", "adamw"])
+def test_another_optimizer(optimizer: str, warm: Path, tmp_path: Path) -> None:
+    done = numbanet(
+        "train", "digits", *QUICK, "--optimizer", optimizer, "--dry-run", cwd=tmp_path, timeout=200
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -205,9 +207,9 @@ class TestDestination:
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     for arguments, extra in (
-        (["--debug", "train", "./nowhere"], {}),
-        (["train", "--debug", "./nowhere"], {}),
-        (["train", "./nowhere"], {"NUMBANET_DEBUG": "1"}),
+        (["--debug", "data", "show", "./nowhere"], {}),
+        (["data", "show", "--debug", "./nowhere"], {}),
+        (["data", "show", "./nowhere"], {"NUMBANET_DEBUG": "1"}),
     ):
         done = numbanet(*arguments, cwd=tmp_path, **extra)
         assert done.returncode == 1

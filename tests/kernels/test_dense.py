@@ -84,6 +84,23 @@ def test_nan_and_infinity_go_through(activation: int, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", sorted(FUSED))
+def test_backward_through_the_activation(activation: int, dtype: Any) -> None:
+    """1 - y is rounded relative to itself, 1 - y^2 relative to 1."""
+    rng = np.random.default_rng(28)
+    for size in (0, 1, 33, 16_384, 16_385, 30_011):
+        y, dy = np.empty(size, dtype), normal(rng, size, dtype)
+        reference.activation_forward(y, normal(rng, size, dtype), activation, 0.0)
+        dy[size // 2 : size // 2 + 1] = np.nan
+        y[size // 2 : size // 2 + 1] = 0.5
+        [(got, want)] = both("dense_backward_activation", out(size, dtype), dy, y, activation)
+        exact = activation in (LINEAR, RELU)
+        assert_within(got, want, 0 if exact else 3 * eps(dtype) * np.nan_to_num(np.abs(dy)))
+    with pytest.raises(ValueError):
+        cpu.dense_backward_activation(np.ones(3, dtype), np.ones(4, dtype), np.ones(4, dtype), activation)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_nan_gradients_go_on(dtype: Any) -> None:
     x, w, dy = np.ones((6, 5), dtype), np.ones((5, 40), dtype), np.ones((6, 40), dtype)
     dy[3, 33] = np.nan

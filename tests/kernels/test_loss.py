@@ -17,7 +17,9 @@ from .helpers import DTYPES, Out, adversarial, assert_within, both, eps, normal,
 Array = np.ndarray[Any, Any]
 BEFORE = np.array([3.0, 5.0, 2.0, 7.0])  # `totals` is added to: what was there stays
 SHAPES = ((1, 1), (1, 10), (128, 10), (37, 53), (3, 9001), (9001, 3), (20_000, 2), (5, 1))
-logits = st.one_of(st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, 16.0, 1e-40]))
+logits = st.one_of(
+    st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, 16.0, 1e-40])
+)
 
 
 def run(name: str, z: Array, *rest: Any, gradient: bool = True) -> Any:
@@ -35,13 +37,16 @@ def check(name: str, z: Array, *rest: Any, loss_bound: Array, gradient_bound: Ar
             assert_within(*dz, gradient_bound + 4 * tiny(z.dtype), f"gradient of {name}")
         # The totals are float64: beyond the losses' own errors only the sum's and the subtraction of BEFORE.
         slack = 1e-14 * (len(z) + 10)
-        assert_within(added[0], wanted[0], np.sum(loss_bound) + slack * (10 + np.sum(np.abs(losses[1]))), "total")
+        assert_within(
+            added[0], wanted[0], np.sum(loss_bound) + slack * (10 + np.sum(np.abs(losses[1]))), "total"
+        )
         assert_within(added[1:], wanted[1:], slack * (10 + np.abs(wanted[1:])), "weights, hits, samples")
 
 
 def cross_entropy_bounds(z: Array, target: Array, weight: float) -> tuple[Array, Array]:
     """`target` (n, c): what each -log p counts. The exponents z - max carry half an ulp of themselves, which is a
-    relative error of the power; sums of c terms carry c eps; nothing depends on the size of max itself."""
+    relative error of the power; sums of c terms carry c eps; nothing depends on the size of max itself. The sum
+    of the n weights is float64."""
     e, c = eps(z.dtype), z.shape[1]
     wide = z.astype(np.float64)
     distance = np.minimum(np.max(wide, axis=1, keepdims=True) - wide, 800)
@@ -49,7 +54,8 @@ def cross_entropy_bounds(z: Array, target: Array, weight: float) -> tuple[Array,
     reference.log_softmax_forward(log_p, wide)
     loss = np.sum(np.where(target == 0, 0, target * (1 + np.abs(log_p))), axis=1) * (c + 10) * e
     share = np.sum(target, axis=1, keepdims=True) * np.exp(log_p)
-    return loss, e * (share * (c + 10 + distance) + 6 * target) / weight
+    of_weights = len(z) * eps(np.float64) * (share + target)
+    return loss, (e * (share * (c + 10 + distance) + 6 * target) + of_weights) / weight
 
 
 def check_cross_entropy(z: Array, labels: Array, class_weights: Array, smoothing: float) -> None:
@@ -65,7 +71,15 @@ def check_probabilities(z: Array, p: Array, class_weights: Array, smoothing: flo
     c = z.shape[1]
     weights = class_weights.astype(np.float64) if class_weights.size else np.ones(c)
     loss, gradient = cross_entropy_bounds(z, weights * ((1 - smoothing) * p + smoothing / c), len(z))
-    check("cross_entropy_probabilities", z, p, class_weights, smoothing, loss_bound=loss, gradient_bound=gradient)
+    check(
+        "cross_entropy_probabilities",
+        z,
+        p,
+        class_weights,
+        smoothing,
+        loss_bound=loss,
+        gradient_bound=gradient,
+    )
 
 
 def check_regression(z: Array, target: Array, delta: float) -> None:
@@ -78,7 +92,11 @@ def check_regression(z: Array, target: Array, delta: float) -> None:
         # delta (|d| - delta / 2) cancels, relative to delta |d|.
         "huber": np.where(size <= delta, size**2, delta * size),
     }
-    slopes = {"mean_squared_error": 2 * size, "mean_absolute_error": np.sign(size), "huber": np.minimum(size, delta)}
+    slopes = {
+        "mean_squared_error": 2 * size,
+        "mean_absolute_error": np.sign(size),
+        "huber": np.minimum(size, delta),
+    }
     for name, loss in sums.items():
         check(name, z, target, *([delta] if name == "huber" else []), loss_bound=e * (f + 6) * loss.mean(axis=1),
               gradient_bound=3 * e * slopes[name] / (n * f))  # fmt: skip
@@ -123,7 +141,9 @@ def test_adversarial_cross_entropy(data: Any, dtype: Any, n: int, c: int, smooth
     z = data.draw(hnp.arrays(np.float32, (n, c), elements=logits)).astype(dtype)
     labels = data.draw(hnp.arrays(np.int64, n, elements=st.integers(0, c - 1)))
     weight = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.01, 100, width=32))
-    weights = data.draw(hnp.arrays(np.float32, data.draw(st.sampled_from([0, c])), elements=weight)).astype(dtype)
+    weights = data.draw(hnp.arrays(np.float32, data.draw(st.sampled_from([0, c])), elements=weight)).astype(
+        dtype
+    )
     if weights.size:
         weights[labels[0]] = 1  # a batch that weighs nothing has a test of its own
     check_cross_entropy(z, labels, weights, smoothing)
@@ -204,7 +224,9 @@ def test_a_diverged_network_shows(bad: float, dtype: Any) -> None:
 def test_a_batch_that_weighs_nothing(kernels: Any) -> None:
     """All labels of weight 0: 0 / 0 would be NaN in every gradient, and then in every weight of the network."""
     totals, losses, dz = np.zeros(4), np.empty(3), np.full((3, 2), np.nan)
-    kernels.cross_entropy(totals, losses, dz, np.ones((3, 2)), np.zeros(3, np.int64), np.array([0.0, 1.0]), 0.0)
+    kernels.cross_entropy(
+        totals, losses, dz, np.ones((3, 2)), np.zeros(3, np.int64), np.array([0.0, 1.0]), 0.0
+    )
     np.testing.assert_array_equal(dz, 0)
     np.testing.assert_array_equal(losses, 0)
     np.testing.assert_array_equal(totals[[0, 1, 3]], [0, 0, 3])
@@ -279,7 +301,11 @@ def test_shapes_must_agree() -> None:
         with pytest.raises(ValueError):
             cpu.cross_entropy(totals, *wrong)
     for name in ("mean_squared_error", "mean_absolute_error", "binary_cross_entropy"):
-        for arguments in ((np.ones(2), z, z, z), (losses, z, z, np.ones((3, 1))), (losses, np.ones((3, 1)), z, z)):
+        for arguments in (
+            (np.ones(2), z, z, z),
+            (losses, z, z, np.ones((3, 1))),
+            (losses, np.ones((3, 1)), z, z),
+        ):
             with pytest.raises(ValueError):
                 getattr(cpu, name)(totals, *arguments)
     with pytest.raises(ValueError):

@@ -20,7 +20,9 @@ from .helpers import DTYPES, both, out
 Array = np.ndarray[Any, Any]
 LIMIT = 2.0  # ulp: what the kernels promise
 STRIDE = 1021  # a prime: every exponent and 8216 fractions of each, 4 million in all
-EXACT = np.longdouble  # the 80-bit float of x86 or the 128-bit one of Arm: an error of at most 2^-11 ulp of float64
+EXACT = (
+    np.longdouble
+)  # the 80-bit float of x86 or the 128-bit one of Arm: an error of at most 2^-11 ulp of float64
 HAS_EXACT = np.finfo(EXACT).nmant >= 63
 needs_exact = pytest.mark.skipif(not HAS_EXACT, reason="long double is no wider than float64 here")
 
@@ -161,7 +163,11 @@ def test_monotonic_where_it_is_pieced_together(name: str, dtype: Any) -> None:
         x = np.array([seam], dtype)
         around = [x[0]]
         for _ in range(500):
-            around = [np.nextafter(around[0], dtype(-np.inf)), *around, np.nextafter(around[-1], dtype(np.inf))]
+            around = [
+                np.nextafter(around[0], dtype(-np.inf)),
+                *around,
+                np.nextafter(around[-1], dtype(np.inf)),
+            ]
         x = np.array([v for v in around if name != "log1p01" or 0 <= v <= 1], dtype)
         y = np.empty_like(x)
         getattr(cpu, name)(y, x)

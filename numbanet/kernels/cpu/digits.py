@@ -40,7 +40,6 @@ BY_11, BY_16, BY_27, BY_30 = np.uint64(11), np.uint64(16), np.uint64(27), np.uin
 BY_31, BY_32, BY_48 = np.uint64(31), np.uint64(32), np.uint64(48)
 
 
-
 @strict_helper
 def mix(z):
     """The finalizer of splitmix64 (Steele, Lea, Flood, doi 10.1145/2660193.2660195): uint64 -> uint64."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
-from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded, make_tile, prefetch, transpose_square
+from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded, make_tile, transpose_square
 from numbanet.kernels.cpu.simd import UNIT, dtype_of, pointer, shift, stack_array, thread_count, vector_lanes
 from numbanet.kernels.jit import helper, kernel, shared
 
@@ -129,6 +129,21 @@ def pack_rows(block, a, a_row, a_col, m, k):
     return np.int64(1), m
 
 
+@helper
+def multiply_panel(c, c_row, a, a_row, a_col, b, b_row, k, m, n, accumulate):
+    """C[0:m, 0:n] (+)= A[0:m, 0:k] @ B[0:k, 0:n], with n at most a tile's width: tile after tile down the rows."""
+    wide = n > vector_lanes(c)
+    if m == 1:
+        tile_thin(c, c_row, a, a_row, a_col, b, b_row, k, m, n, accumulate)
+        return
+    for i in range(0, m, ROWS):
+        c_tile, a_tile, rows = shift(c, i * c_row), shift(a, i * a_row), min(ROWS, m - i)
+        if wide:
+            tile_full(c_tile, c_row, a_tile, a_row, a_col, b, b_row, k, rows, n, accumulate)
+        else:
+            tile_half(c_tile, c_row, a_tile, a_row, a_col, b, b_row, k, rows, n, accumulate)
+
+
 def _multiply_block_signature(element):
     """C's signature of `multiply_block` for one type of element."""
     p, i = types.CPointer(element), types.int64
@@ -140,7 +155,7 @@ def multiply_block(c, c_row, a, a_row, a_col, b, b_row, b_col, m, n, k, accumula
     """One thread's share: C[0:m, 0:n] (+)= A[0:m, 0:k] @ B[0:k, 0:n]; strides in elements, one of a pair is 1."""
     panel = stack_array(c, PANEL)
     width = VECTORS * vector_lanes(c)
-    if k == 0 and not accumulate:
+    if k == 0 and accumulate == 0:
         for i in range(m):
             for j in range(n):
                 c[i * c_row + j] = 0
@@ -148,39 +163,21 @@ def multiply_block(c, c_row, a, a_row, a_col, b, b_row, b_col, m, n, k, accumula
     height, depth = even_step(m, HEIGHT), even_step(k, DEPTH)
     # The one allocation in the kernels: large products alone need it, and it is too large for a stack.
     workspace = np.empty(height * depth if pack_a else 0, dtype_of(c))
-    block = pointer(workspace)
-    for i0 in range(0, m, height):
-        rows = min(height, m - i0)
-        for k0 in range(0, k, depth):
-            steps = min(depth, k - k0)
-            add = accumulate != 0 or k0 > 0
-            a_block, row_step, col_step = shift(a, i0 * a_row + k0 * a_col), a_row, a_col
+    for i in range(0, m, height):
+        rows = min(height, m - i)
+        for p in range(0, k, depth):
+            steps, add = min(depth, k - p), accumulate != 0 or p > 0
+            a_part, row_step, step_step = shift(a, i * a_row + p * a_col), a_row, a_col
             if pack_a:
-                row_step, col_step = pack_rows(block, a_block, a_row, a_col, rows, steps)
-                a_block = block
+                row_step, step_step = pack_rows(pointer(workspace), a_part, a_row, a_col, rows, steps)
+                a_part = pointer(workspace)
             for j in range(0, n, width):
-                columns = min(width, n - j)
-                b_panel, b_step = shift(b, k0 * b_row + j * b_col), b_row
-                pack_b = rows >= PACK_B_ROWS or b_col != 1 or columns < width
-                if pack_b:
-                    pack_panel(panel, width, b_panel, b_row, b_col, steps, columns)
-                    b_panel, b_step = panel, width
-                c_panel = shift(c, i0 * c_row + j)
-                if rows == 1:
-                    tile_thin(c_panel, c_row, a_block, row_step, col_step, b_panel, b_step, steps, 1, columns, add)
-                    continue
-                fetch_next = pack_b and b_col == 1 and j + 2 * width <= n
-                for i in range(0, rows, ROWS):
-                    if fetch_next:  # each tile asks for its share of the panel of B that comes after this one
-                        for p in range(i * steps // rows, min(i + ROWS, rows) * steps // rows):
-                            prefetch(shift(b, (k0 + p) * b_row + j + width))
-                            prefetch(shift(b, (k0 + p) * b_row + j + width + width // 2))
-                    c_tile, a_tile = shift(c_panel, i * c_row), shift(a_block, i * row_step)
-                    m_tile = min(ROWS, rows - i)
-                    if columns > width // 2:
-                        tile_full(c_tile, c_row, a_tile, row_step, col_step, b_panel, b_step, steps, m_tile, columns, add)
-                    else:
-                        tile_half(c_tile, c_row, a_tile, row_step, col_step, b_panel, b_step, steps, m_tile, columns, add)
+                columns, b_part, b_step = min(width, n - j), shift(b, p * b_row + j * b_col), b_row
+                if rows >= PACK_B_ROWS or b_col != 1 or columns < width:
+                    pack_panel(panel, width, b_part, b_row, b_col, steps, columns)
+                    b_part, b_step = panel, width
+                c_part = shift(c, i * c_row + j)
+                multiply_panel(c_part, c_row, a_part, row_step, step_step, b_part, b_step, steps, rows, columns, add)
     return 0
 
 

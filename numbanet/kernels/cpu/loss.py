@@ -55,18 +55,50 @@ def argmax(row):
 
 
 @helper
-def exp_below_top(e, z, tops, first, last):
-    """tops[i] = the column of the largest of row i of z; e = exp(z - that largest); for rows first .. last."""
+def exp_below_top(e, z, first, last):
+    """e = exp(z - the largest of its row), for the rows first .. last."""
     classes = z.shape[1]
     for i in range(first, last):
         row, out = z[i], e[i]
-        tops[i] = argmax(row)
-        top = row[np.int64(tops[i])]
+        top = largest(row)
         for j in range(classes):
             out[j] = row[j] - top
     flat = e.reshape(-1)[first * classes : last * classes]
     for k in range(flat.size):  # one long loop: rows are often shorter than a vector
         flat[k] = exp(flat[k])
+
+
+@helper
+def weight_of(class_weights, j):
+    """The weight of class j; 1 where there are no weights."""
+    return class_weights[j] if class_weights.size else class_weights.dtype.type(1)
+
+
+@helper
+def sum_of(row):
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        total += row[j]
+    return total
+
+
+@helper
+def smoothed_loss(row, log_normalizer, class_weights):
+    """The loss against the uniform distribution, times the number of classes."""
+    loss = row.dtype.type(0)
+    for j in range(row.size):
+        loss += weight_of(class_weights, j) * (log_normalizer - row[j])
+    return loss
+
+
+@helper
+def scale_and_shift(row, factor, shift, class_weights):
+    """row = factor * row - shift * class_weights."""
+    for j in range(row.size):
+        row[j] *= factor
+    if shift > 0:
+        for j in range(row.size):
+            row[j] -= shift * weight_of(class_weights, j)
 
 
 @kernel
@@ -98,36 +130,21 @@ def cross_entropy(totals, losses, dz, z, labels, class_weights, smoothing):
         first = np.int64(index) * height
         last = min(first + height, n)
         if dz.size:
-            exp_below_top(dz, z, losses, first, last)
+            exp_below_top(dz, z, first, last)
         for i in range(first, last):
             row, label = z[i], labels[i]
-            own = class_weights[label] if class_weights.size else z.dtype.type(1)
-            best = np.int64(losses[i]) if dz.size else argmax(row)
+            best = argmax(row)
             top = row[best]
-            total = z.dtype.type(0)
-            if dz.size:
-                for j in range(classes):
-                    total += dz[i, j]
-            else:
-                total = sum_of_exp(row, top)
+            total = sum_of(dz[i]) if dz.size else sum_of_exp(row, top)
             log_total = z.dtype.type(math.log(total))
-            loss = sharp * own * (log_total - (row[label] - top))
-            if smooth > z.dtype.type(0):
-                for j in range(classes):
-                    w = class_weights[j] if class_weights.size else z.dtype.type(1)
-                    loss += smooth * w * (log_total - (row[j] - top))
-            losses[i] = loss
+            own = sharp * weight_of(class_weights, label)
+            losses[i] = own * (log_total - (row[label] - top))
+            if smoothing > 0:
+                losses[i] += smooth * smoothed_loss(row, top + log_total, class_weights)
             correct += best == label
             if dz.size:
-                gradient = dz[i]
-                factor = scale * (sharp * own + smooth * weight_sum) / total
-                for j in range(classes):
-                    gradient[j] *= factor
-                if smooth > z.dtype.type(0):
-                    for j in range(classes):
-                        w = class_weights[j] if class_weights.size else z.dtype.type(1)
-                        gradient[j] -= scale * smooth * w
-                gradient[label] -= scale * sharp * own
+                scale_and_shift(dz[i], scale * (own + smooth * weight_sum) / total, scale * smooth, class_weights)
+                dz[i, label] -= scale * own
     add_up(totals, losses, weight, correct)
 
 
@@ -140,7 +157,9 @@ def cross_entropy_probabilities(totals, losses, dz, z, probabilities, class_weig
     check_shapes(losses, dz, z)
     n, classes = z.shape
     if probabilities.shape != z.shape or (class_weights.size and class_weights.size != classes):
-        raise ValueError("cross_entropy_probabilities: probabilities must be (n, c), class_weights (c,) or empty")
+        raise ValueError(
+            "cross_entropy_probabilities: probabilities must be (n, c), class_weights (c,) or empty"
+        )
     scale = z.dtype.type(1.0 / n)
     smooth = z.dtype.type(smoothing / classes)
     sharp = z.dtype.type(1.0 - smoothing)

@@ -68,7 +68,9 @@ def make_tile(rows: int, vectors: int) -> Any:
             unit = _Vectors(builder, vector, dtype.bitwidth // 8)
             last = builder.sub(m, _constant(1))
             rows_of_a = [
-                builder.mul(a_row, builder.select(builder.icmp_signed("<", last, _constant(i)), last, _constant(i)))
+                builder.mul(
+                    a_row, builder.select(builder.icmp_signed("<", last, _constant(i)), last, _constant(i))
+                )
                 for i in range(rows)
             ]
 
@@ -78,7 +80,8 @@ def make_tile(rows: int, vectors: int) -> Any:
                 for i in range(rows):
                     a_vector = unit.broadcast(builder.gep(a, [rows_of_a[i]]))
                     result += [
-                        unit.multiply_add(a_vector, b_vectors[j], sums[i * vectors + j]) for j in range(vectors)
+                        unit.multiply_add(a_vector, b_vectors[j], sums[i * vectors + j])
+                        for j in range(vectors)
                     ]
                 return result
 
@@ -117,9 +120,7 @@ class _Vectors:
         return self.builder.load(self.builder.bitcast(address, self.vector.as_pointer()), align=self.align)
 
     def store(self, value: Any, address: Any) -> None:
-        self.builder.store(
-            value, self.builder.bitcast(address, self.vector.as_pointer()), align=self.align
-        )
+        self.builder.store(value, self.builder.bitcast(address, self.vector.as_pointer()), align=self.align)
 
     def broadcast(self, address: Any) -> Any:
         undefined = ir.Constant(self.vector, ir.Undefined)
@@ -264,9 +265,7 @@ def transpose_square(typingctx: Any, out: Any, out_row: Any, source: Any, source
         dtype = signature.args[0].dtype
         _, vector, width = llvm_vector(dtype)
         unit = _Vectors(builder, vector, dtype.bitwidth // 8)
-        rows = [
-            unit.load(builder.gep(source, [builder.mul(source_row, _constant(i))])) for i in range(width)
-        ]
+        rows = [unit.load(builder.gep(source, [builder.mul(source_row, _constant(i))])) for i in range(width)]
 
         def pick(x: Any, y: Any, lanes_of: list[int]) -> Any:
             return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, width), lanes_of))

@@ -28,17 +28,20 @@ NORM_CHUNK = 4096  # elements for each partial sum of the gradient's norm
 
 
 @helper
-def gradient(w, g, scale, clip, l1, l2):
-    """The gradient that the optimizer sees, of one element."""
-    zero = clip - clip
+def bound_of(clip, real):
+    """The bound on each element of the gradient: infinite where it is not clipped."""
+    return real(clip) if clip > 0.0 else real(np.inf)
+
+
+@helper
+def gradient(w, g, scale, bound, l1, l2):
+    """The gradient that the optimizer sees, of one element. Without branches: one loop serves every option."""
+    zero = l1 - l1
     g = g * scale
-    if clip > zero:
-        g = clip if g > clip else g
-        g = -clip if g < -clip else g
-    g += l2 * w
-    if l1 != zero:
-        g += l1 if w > zero else (-l1 if w < zero else zero)
-    return g
+    g = bound if g > bound else g
+    g = -bound if g < -bound else g
+    toward_zero = l1 if w > zero else (-l1 if w < zero else zero)
+    return g + (l2 * w + toward_zero)
 
 
 @helper
@@ -48,16 +51,16 @@ def decayed_part(start, stop, decay_end):
 
 
 @helper
-def sgd_part(w, g, rate, scale, clip, l1, l2, shrink):
+def sgd_part(w, g, rate, scale, bound, l1, l2, shrink):
     for i in range(w.size):
-        w[i] = w[i] * shrink - rate * gradient(w[i], g[i], scale, clip, l1, l2)
+        w[i] = w[i] * shrink - rate * gradient(w[i], g[i], scale, bound, l1, l2)
 
 
 @kernel
 def sgd(w, g, rate, scale, clip, l1, l2, decay, decay_end):
     """w -= rate * g."""
     real = w.dtype.type
-    r, s, c, a, b, zero = real(rate[0]), real(scale[0]), real(clip), real(l1), real(l2), real(0)
+    r, s, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink = real(1.0 - rate[0] * decay)
     parts = chunks(w.size)
     for index in prange(parts):
@@ -70,16 +73,16 @@ def sgd(w, g, rate, scale, clip, l1, l2, decay, decay_end):
 
 
 @helper
-def momentum_part(w, g, velocity, rate, scale, mu, nesterov, clip, l1, l2, shrink):
+def momentum_part(w, g, velocity, rate, scale, mu, nesterov, bound, l1, l2, shrink):
     if nesterov:
         for i in range(w.size):
-            d = gradient(w[i], g[i], scale, clip, l1, l2)
+            d = gradient(w[i], g[i], scale, bound, l1, l2)
             v = mu * velocity[i] + d
             velocity[i] = v
             w[i] = w[i] * shrink - rate * (d + mu * v)
     else:
         for i in range(w.size):
-            v = mu * velocity[i] + gradient(w[i], g[i], scale, clip, l1, l2)
+            v = mu * velocity[i] + gradient(w[i], g[i], scale, bound, l1, l2)
             velocity[i] = v
             w[i] = w[i] * shrink - rate * v
 
@@ -91,7 +94,7 @@ def momentum(w, g, velocity, rate, scale, mu, nesterov, clip, l1, l2, decay, dec
     Sutskever et al., ICML 2013, in PyTorch's form (the rate outside the velocity).
     """
     real = w.dtype.type
-    r, s, c, a, b, zero = real(rate[0]), real(scale[0]), real(clip), real(l1), real(l2), real(0)
+    r, s, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink, m = real(1.0 - rate[0] * decay), real(mu)
     parts = chunks(w.size)
     for index in prange(parts):
@@ -104,10 +107,10 @@ def momentum(w, g, velocity, rate, scale, mu, nesterov, clip, l1, l2, decay, dec
 
 
 @helper
-def rmsprop_part(w, g, square, velocity, rate, scale, rho, rest, epsilon, mu, clip, l1, l2, shrink):
+def rmsprop_part(w, g, square, velocity, rate, scale, rho, rest, epsilon, mu, bound, l1, l2, shrink):
     if velocity.size:
         for i in range(w.size):
-            d = gradient(w[i], g[i], scale, clip, l1, l2)
+            d = gradient(w[i], g[i], scale, bound, l1, l2)
             s = rho * square[i] + rest * d * d
             v = mu * velocity[i] + d / (math.sqrt(s) + epsilon)
             square[i] = s
@@ -115,7 +118,7 @@ def rmsprop_part(w, g, square, velocity, rate, scale, rho, rest, epsilon, mu, cl
             w[i] = w[i] * shrink - rate * v
     else:
         for i in range(w.size):
-            d = gradient(w[i], g[i], scale, clip, l1, l2)
+            d = gradient(w[i], g[i], scale, bound, l1, l2)
             s = rho * square[i] + rest * d * d
             square[i] = s
             w[i] = w[i] * shrink - rate * d / (math.sqrt(s) + epsilon)
@@ -128,7 +131,7 @@ def rmsprop(w, g, square, velocity, rate, scale, rho, epsilon, mu, clip, l1, l2,
     velocity has size 0 when mu is 0. Tieleman and Hinton, COURSERA lecture 6.5 (2012), in PyTorch's form.
     """
     real = w.dtype.type
-    r, sc, c, a, b, zero = real(rate[0]), real(scale[0]), real(clip), real(l1), real(l2), real(0)
+    r, sc, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink, ro, rest, e, m = real(1.0 - rate[0] * decay), real(rho), real(1.0 - rho), real(epsilon), real(mu)
     parts = chunks(w.size)
     for index in prange(parts):
@@ -136,14 +139,16 @@ def rmsprop(w, g, square, velocity, rate, scale, rho, epsilon, mu, clip, l1, l2,
         mode = flush_denormals()
         j = decayed_part(i, k, decay_end)
         rmsprop_part(w[i:j], g[i:j], square[i:j], velocity[i:j], r, sc, ro, rest, e, m, c, a, b, shrink)
-        rmsprop_part(w[j:k], g[j:k], square[j:k], velocity[j:k], r, sc, ro, rest, e, m, c, zero, zero, real(1))
+        rmsprop_part(
+            w[j:k], g[j:k], square[j:k], velocity[j:k], r, sc, ro, rest, e, m, c, zero, zero, real(1)
+        )
         restore_denormals(mode)
 
 
 @helper
-def adam_part(w, g, m, v, rate, root, scale, beta1, rest1, beta2, rest2, epsilon, clip, l1, l2, shrink):
+def adam_part(w, g, m, v, rate, root, scale, beta1, rest1, beta2, rest2, epsilon, bound, l1, l2, shrink):
     for i in range(w.size):
-        d = gradient(w[i], g[i], scale, clip, l1, l2)
+        d = gradient(w[i], g[i], scale, bound, l1, l2)
         mean = beta1 * m[i] + rest1 * d
         square = beta2 * v[i] + rest2 * d * d
         m[i] = mean
@@ -158,7 +163,7 @@ def adam(w, g, m, v, rate, scale, step, beta1, beta2, epsilon, clip, l1, l2, dec
     m and v are the running means of g and g^2; step[0] is 1 at the first update.
     """
     real = w.dtype.type
-    s, c, a, b, zero = real(scale[0]), real(clip), real(l1), real(l2), real(0)
+    s, c, a, b, zero = real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     r = real(rate[0] / (1.0 - beta1 ** step[0]))
     root = real(1.0 / math.sqrt(1.0 - beta2 ** step[0]))
     shrink, e = real(1.0 - rate[0] * decay), real(epsilon)

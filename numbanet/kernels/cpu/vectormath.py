@@ -72,9 +72,7 @@ def polynomial(float32: Sequence[float], float64: Sequence[float]) -> Any:
 
 
 def _llvm_function(builder: Any, name: str, scalar: ir.Type, arguments: int) -> Any:
-    return cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(scalar, [scalar] * arguments), name
-    )
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(scalar, [scalar] * arguments), name)
 
 
 @intrinsic

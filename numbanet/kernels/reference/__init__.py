@@ -29,7 +29,13 @@ from numbanet.kernels.reference.activation import (
     softmax_forward,
 )
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
-from numbanet.kernels.reference.dense import dense_backward_input, dense_backward_params, dense_forward, gemm
+from numbanet.kernels.reference.dense import (
+    dense_backward_activation,
+    dense_backward_input,
+    dense_backward_params,
+    dense_forward,
+    gemm,
+)
 from numbanet.kernels.reference.dropout import dropout
 from numbanet.kernels.reference.loss import (
     binary_cross_entropy,
@@ -63,6 +69,7 @@ __all__ = [
     "clip_scale",
     "cross_entropy",
     "cross_entropy_probabilities",
+    "dense_backward_activation",
     "dense_backward_input",
     "dense_backward_params",
     "dense_forward",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbanet.kernels.reference.activation import activation_forward
+from numbanet.kernels.reference.activation import activation_backward, activation_forward
 from numbanet.kernels.reference.arrays import Array, quiet, wide
 
 
@@ -28,6 +28,12 @@ def dense_forward(y: Array, x: Array, w: Array, b: Array, activation: int) -> No
         z = z + wide(b)
     activation_forward(z.reshape(-1), z.reshape(-1), activation, 0.0)
     y[...] = z
+
+
+@quiet
+def dense_backward_activation(dz: Array, dy: Array, y: Array, activation: int) -> None:
+    """dz = dy * act'(z) for y = act(z), from y; act one of codes.FUSED; all flat."""
+    activation_backward(dz, dy, y[:0], y, activation, 0.0)
 
 
 @quiet

@@ -1,0 +1,96 @@
+"""One call of every kernel, of a size at which two threads share the work: for what must hold for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbanet.kernels.codes import ACTIVATIONS, FUSED, TANH
+
+from .helpers import Out, normal, out
+
+FLAT = 100_003  # 13 chunks of 8192 elements, the last one incomplete
+N, IN, CLASSES = 300, 257, 131  # 39,300 numbers; 10 million multiply-adds
+
+Case = tuple[str, tuple[Any, ...]]
+
+
+def _flat(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    x, dy, y = (normal(rng, FLAT, dtype) for _ in range(3))
+    unit = rng.random(FLAT).astype(dtype)
+    calls: list[Case] = [(name, (out(FLAT, dtype), x)) for name in ("exp", "tanh", "sigmoid", "erf")]
+    calls.append(("log1p01", (out(FLAT, dtype), unit)))
+    for code in ACTIVATIONS.values():
+        calls.append(("activation_forward", (out(FLAT, dtype), x, code, 0.3)))
+        calls.append(("activation_backward", (out(FLAT, dtype), dy, x, y, code, 0.3)))
+        if code in FUSED:
+            calls.append(("dense_backward_activation", (out(FLAT, dtype), dy, y, code)))
+    return [*calls, ("dropout", (out(FLAT, dtype), x, 0.3, 5, np.array([9]), 1))]
+
+
+def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    x, w, b = normal(rng, (N, IN), dtype), normal(rng, (IN, CLASSES), dtype), normal(rng, CLASSES, dtype)
+    dy, wt, xt = normal(rng, (N, CLASSES), dtype), normal(rng, (CLASSES, IN), dtype), normal(rng, (IN, N), dtype)
+    calls: list[Case] = [
+        ("gemm", (Out(dy), xt if ta else x, wt if tb else w, ta, tb, add))
+        for ta in (False, True) for tb in (False, True) for add in (False, True)
+    ]  # fmt: skip
+    for m, n, k in ((1, 5000, 700), (5000, 1, 700), (7, 3, 60_000), (390, 400, 1100)):  # every way to cut C
+        a, c = normal(rng, (m, k), dtype), normal(rng, (k, n), dtype)
+        calls.append(("gemm", (out((m, n), dtype), a, c, False, False, False)))
+    calls += [
+        ("dense_forward", (out((N, CLASSES), dtype), x, w, b, TANH)),
+        ("dense_backward_input", (out((N, IN), dtype), dy, w)),
+        ("dense_backward_params", (out((IN, CLASSES), dtype), out(CLASSES, dtype), x, dy)),
+        ("normalize", (out((N, IN), dtype), x, normal(rng, IN, dtype), normal(rng, IN, dtype))),
+        ("normalize_backward", (out((N, IN), dtype), x, normal(rng, IN, dtype))),
+        ("gather", (out((N, IN), dtype), (x * 9).astype(np.uint8), rng.integers(0, N, N), 1 / 255)),
+        ("gather_labels", (out(N, np.int64), np.arange(N), rng.integers(0, N, N))),
+    ]
+    for name in ("softmax_forward", "log_softmax_forward"):
+        calls.append((name, (out((N, CLASSES), dtype), dy)))
+    for name in ("softmax_backward", "log_softmax_backward"):
+        calls.append((name, (out((N, CLASSES), dtype), dy, -np.abs(dy))))
+    return calls
+
+
+def _losses(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    z, p = normal(rng, (N, CLASSES), dtype), rng.random((N, CLASSES)).astype(dtype)
+    labels, weights = rng.integers(0, CLASSES, N), rng.random(CLASSES).astype(dtype)
+
+    def outputs() -> tuple[Out, Out, Out]:
+        return Out(np.zeros(4)), out(N, dtype), out((N, CLASSES), dtype)
+
+    return [
+        ("cross_entropy", (*outputs(), z, labels, weights, 0.1)),
+        ("cross_entropy_probabilities", (*outputs(), z, p, weights, 0.1)),
+        ("mean_squared_error", (*outputs(), z, p)),
+        ("mean_absolute_error", (*outputs(), z, p)),
+        ("huber", (*outputs(), z, p, 0.5)),
+        ("binary_cross_entropy", (*outputs(), z, p)),
+    ]
+
+
+def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    w, g, v = normal(rng, FLAT, dtype), normal(rng, FLAT, dtype), np.abs(normal(rng, FLAT, dtype))
+    rate, scale, step = np.array([0.01]), np.array([0.9]), np.array([3])
+    options = (1.5, 0.01, 0.02, 0.1, FLAT // 2)
+    return [
+        ("sgd", (Out(w), g, rate, scale, *options)),
+        ("momentum", (Out(w), g, Out(v), rate, scale, 0.9, True, *options)),
+        ("momentum", (Out(w), g, Out(v), rate, scale, 0.9, False, *options)),
+        ("rmsprop", (Out(w), g, Out(v), Out(v), rate, scale, 0.99, 1e-8, 0.9, *options)),
+        ("rmsprop", (Out(w), g, Out(v), Out(v[:0]), rate, scale, 0.99, 1e-8, 0.0, *options)),
+        ("adam", (Out(w), g, Out(w), Out(v), rate, scale, step, 0.9, 0.999, 1e-8, *options)),
+        ("clip_scale", (out(1, np.float64), out((FLAT + 4095) // 4096, np.float64), g, 1.0)),
+    ]
+
+
+GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _losses, _optimizers)
+
+
+def cases(dtype: Any) -> list[Case]:
+    """(kernel's name, its arguments), several for some."""
+    return [case for group in GROUPS for case in group(np.random.default_rng(25), dtype)]

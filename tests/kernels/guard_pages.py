@@ -1,0 +1,84 @@
+"""What `test_bounds.py` runs in a process of its own: arrays between pages that must not be touched.
+
+Every operand ends at the last byte before such a page, then begins at the first byte after one: reading or writing
+a single element outside ends the process with a segmentation fault. Linux alone. Not collected by pytest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import sys
+from typing import Any
+
+import numpy as np
+
+from numbanet.kernels import cpu
+from numbanet.kernels.codes import TANH
+
+Array = np.ndarray[Any, Any]
+PAGE = mmap.PAGESIZE
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+kept: list[Any] = []  # the memory lives as long as the process
+
+
+class Memory:
+    """Room for one array between two protected pages; `place` puts an array at either end of it."""
+
+    def __init__(self, most: int) -> None:
+        self.size = -(-most // PAGE) * PAGE
+        memory = mmap.mmap(-1, self.size + 2 * PAGE)
+        self.bytes = np.frombuffer(memory, np.uint8)
+        kept.append(memory)
+        start = self.bytes.ctypes.data
+        for page in (start, start + PAGE + self.size):
+            if libc.mprotect(page, PAGE, 0) != 0:  # PROT_NONE
+                raise OSError(ctypes.get_errno(), "mprotect failed")
+
+    def place(self, array: Array, at_end: bool) -> Array:
+        first = PAGE + (self.size - array.nbytes if at_end else 0)
+        placed = self.bytes[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+        placed[...] = array
+        return placed
+
+
+ROOM = [Memory(1 << 20) for _ in range(4)]
+SIZES = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 19, 25, 31, 32, 33, 63, 64, 65)
+SHAPES = [
+    *((s, 9, 11) for s in SIZES), *((9, s, 11) for s in SIZES), *((25, 35, s) for s in (*SIZES, 511, 512, 513)),
+    *((25, s, 21) for s in SIZES), (40, 201, 100), (390, 200, 30), (37, 101, 53), (1, 100, 40), (100, 1, 40),
+]  # fmt: skip
+
+
+def check_gemm(dtype: Any, at_end: bool) -> None:
+    for trans_a, trans_b in ((False, False), (True, False), (False, True), (True, True)):
+        for m, n, k in SHAPES:
+            shapes = ((m, n), (k, m) if trans_a else (m, k), (n, k) if trans_b else (k, n))
+            c, a, b = (room.place(np.ones(s, dtype), at_end) for room, s in zip(ROOM, shapes, strict=False))
+            cpu.gemm(c, a, b, trans_a, trans_b, True)
+            np.testing.assert_array_equal(c, k + 1)
+            cpu.gemm(c, a, b, trans_a, trans_b, False)
+            np.testing.assert_array_equal(c, k)
+
+
+def check_dense(dtype: Any, at_end: bool) -> None:
+    for n, width_in, width_out in ((5, 7, 3), (16, 33, 10), (33, 65, 31), (128, 100, 10)):
+        shapes = ((n, width_out), (n, width_in), (width_in, width_out), (width_out,))
+        y, x, w, b = (room.place(np.zeros(s, dtype), at_end) for room, s in zip(ROOM, shapes, strict=True))
+        cpu.dense_forward(y, x, w, b, TANH)
+        cpu.dense_backward_input(x, y, w)
+        cpu.dense_backward_params(w, b, x, y)
+        assert not y.any() and not x.any() and not w.any() and not b.any()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["crash"]:  # the proof that the pages are guarded: one element too many
+        array = ROOM[0].place(np.ones(8, np.float32), at_end=True)
+        np.lib.stride_tricks.as_strided(array, (9,)).sum()
+    else:
+        for dtype in (np.float32, np.float64):
+            for at_end in (True, False):
+                check_gemm(dtype, at_end)
+                check_dense(dtype, at_end)
+        print("stayed inside")

@@ -1,0 +1,38 @@
+"""Small models and data, and the two sets of kernels that they run on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbanet import backend
+from numbanet.backend import Backend, HostBackend
+from numbanet.kernels import reference
+from numbanet.layers import Dense, Flatten, Layer
+from numbanet.model import Sequential
+
+BACKENDS: dict[str, Backend] = {"cpu": backend.get("cpu"), "reference": HostBackend("cpu", reference)}
+
+
+def small(*layers: Layer, input_shape: tuple[int, ...] = (6,), **options: Any) -> Sequential:
+    """These layers, or else two dense ones with three outputs."""
+    return Sequential(*(layers or (Dense(8, "relu"), Dense(3))), input_shape=input_shape, **options)
+
+
+def image_model(**options: Any) -> Sequential:
+    return Sequential(Flatten(), Dense(16, "relu"), Dense(10), input_shape=(28, 28, 1), **options)
+
+
+def blobs(n: int, features: int = 6, classes: int = 3, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Points around one centre a class, easy to tell apart."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    centres = np.random.default_rng(99).normal(0, 2, (classes, features))
+    return (centres[y] + rng.normal(0, 0.5, (n, features))).astype(np.float32), y
+
+
+def flat(model: Sequential) -> NDArray[Any]:
+    """A copy of all parameters."""
+    return np.array(model.arena.values)

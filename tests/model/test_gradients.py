@@ -1,0 +1,164 @@
+"""Every layer, activation and loss against central differences, in float64, inside a small model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from numbanet.kernels.codes import ACTIVATIONS
+from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+from numbanet.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss
+from numbanet.losses import MeanAbsoluteError as Mae
+from numbanet.losses import MeanSquaredError as Mse
+from numbanet.model import Sequential
+from numbanet.training.step import TrainStep
+
+from .helpers import BACKENDS
+
+BATCH, STEP = 5, 1e-6
+
+
+@dataclass
+class Case:
+    """A model and a loss. `targets`: "labels", "probabilities", "numbers" or "bits"."""
+
+    layers: Callable[[], list[Layer]]
+    loss: Loss
+    targets: str = "numbers"
+    input_shape: tuple[int, ...] = (4,)
+
+
+CASES = {
+    "dense": Case(lambda: [Dense(3)], Mse()),
+    "dense without bias": Case(lambda: [Dense(5, "tanh", bias=False), Dense(2, bias=False)], Mse()),
+    "dense of one": Case(lambda: [Dense(1, "tanh"), Dense(1)], Mse(), input_shape=(1,)),
+    "dense on an image": Case(lambda: [Dense(4, "tanh"), Dense(3)], Mse(), input_shape=(2, 3, 2)),
+    "flatten": Case(lambda: [Flatten(), Dense(3)], Mse(), input_shape=(2, 3, 2)),
+    "flatten inside": Case(
+        lambda: [Dense(6, "tanh"), Reshape((2, 3)), Activation("softmax"), Flatten(), Dense(2)], Mse()
+    ),
+    "reshape at the end": Case(lambda: [Dense(6), Reshape((3, -1))], Mse()),
+    "normalize": Case(lambda: [Normalize(), Dense(3, "tanh"), Normalize(), Dense(2)], Mse()),
+    "dropout": Case(lambda: [Dense(9, "tanh"), Dropout(0.4), Dense(3)], Mse()),
+    "dropout first": Case(lambda: [Dropout(0.3), Dense(3)], Mse()),
+    "dropout of nothing": Case(lambda: [Dense(9, "tanh"), Dropout(0.0), Dense(3)], Mse()),
+    "leaky_relu, another alpha": Case(lambda: [Activation("leaky_relu", alpha=0.3), Dense(2)], Mse()),
+    "elu, another alpha": Case(lambda: [Activation("elu", alpha=0.5), Dense(2)], Mse()),
+    **{f"dense {name}": Case(lambda name=name: [Dense(7, name), Dense(2)], Mse()) for name in ACTIVATIONS},
+    **{
+        f"activation {name}": Case(lambda name=name: [Activation(name), Dense(3), Activation(name)], Mse())
+        for name in [*ACTIVATIONS, "softmax", "log_softmax"]
+    },
+    "cross_entropy": Case(lambda: [Dense(3)], CrossEntropy(), "labels"),
+    "cross_entropy, smoothed": Case(lambda: [Dense(3)], CrossEntropy(0.2), "labels"),
+    "cross_entropy, weighted": Case(lambda: [Dense(3)], CrossEntropy(class_weights=(0.5, 2, 0)), "labels"),
+    "cross_entropy, both": Case(lambda: [Dense(3)], CrossEntropy(0.1, (0.5, 2, 1)), "labels"),
+    "cross_entropy of probabilities": Case(lambda: [Dense(3)], CrossEntropy(), "probabilities"),
+    "cross_entropy of probabilities, both": Case(
+        lambda: [Dense(3)], CrossEntropy(0.1, (0.5, 2, 1)), "probabilities"
+    ),
+    "cross_entropy after log_softmax": Case(
+        lambda: [Dense(3), Activation("log_softmax")], CrossEntropy(), "labels"
+    ),
+    "binary_cross_entropy": Case(lambda: [Dense(3)], BinaryCrossEntropy(), "bits"),
+    "mae": Case(lambda: [Dense(3)], Mae()),
+    "huber": Case(lambda: [Dense(3)], Huber(0.7)),
+}
+
+
+def make_targets(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    if kind == "labels":
+        return np.arange(BATCH) % shape[0]
+    if kind == "bits":
+        return rng.integers(0, 2, (BATCH, *shape)).astype(np.float64)
+    if kind == "probabilities":
+        return rng.dirichlet(np.ones(shape[0]), BATCH)
+    return rng.normal(0, 2, (BATCH, *shape))
+
+
+def numeric(f: Callable[[], float], array: NDArray[Any]) -> NDArray[Any]:
+    """df/darray by central differences."""
+    result = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        array[index] = value + STEP
+        above = f()
+        array[index] = value - STEP
+        below = f()
+        array[index] = value
+        result[index] = (above - below) / (2 * STEP)
+    return result
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients(name: str) -> None:
+    case, rng = CASES[name], np.random.default_rng(3)
+    model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64")
+    for array in model.parameters().values():  # biases away from 0 too
+        array[...] = rng.normal(0, 0.7, array.shape)
+    for key, array in model.state().items():
+        if key.endswith("mean"):
+            array[...] = rng.normal(size=array.shape)
+        elif key.endswith("inverse_std"):
+            array[...] = rng.uniform(0.5, 2, array.shape)
+    x = rng.normal(size=(BATCH, *case.input_shape))
+    y = case.loss.targets(
+        make_targets(case.targets, model.output_shape, rng), model.output_shape, "float64"
+    )
+    outputs = int(np.prod(model.output_shape))
+    compute = case.loss.bind(model.backend, "float64", y, outputs)
+    losses, none = np.empty(BATCH), np.empty((0, 0))
+
+    def loss(dz: NDArray[Any] = none) -> float:
+        totals = np.zeros(4)
+        compute(totals, losses, dz, model.forward(x, train=True).reshape(BATCH, -1), y)
+        return float(totals[0] / totals[1])
+
+    dz = np.full((BATCH, outputs), np.nan)
+    model.arena.gradients[:] = np.nan
+    before, saved_x = loss(dz), x.copy()
+    given = dz.copy().reshape(BATCH, *model.output_shape)
+    dx = model.backward(given, need_dx=True).copy()
+    gradients = {key: array.copy() for key, array in model.gradients().items()}
+    assert np.array_equal(given.reshape(BATCH, -1), dz), "backward wrote dy"
+    assert np.array_equal(x, saved_x), "forward or backward wrote x"
+    assert loss() == before
+
+    scale = dict(rtol=2e-5, atol=2e-8)
+    np.testing.assert_allclose(dx, numeric(loss, x), **scale, err_msg="dx")
+    for key, array in model.parameters().items():
+        np.testing.assert_allclose(gradients[key], numeric(loss, array), **scale, err_msg=key)
+
+    model.arena.gradients[:] = np.nan  # what training does: nothing below the first parameters
+    loss(dz)
+    model.backward(dz.reshape(BATCH, *model.output_shape))
+    for key, array in model.gradients().items():
+        assert np.array_equal(array, gradients[key]), key
+
+
+def test_every_layer_and_loss_has_a_case() -> None:
+    layers = {type(layer) for case in CASES.values() for layer in case.layers()}
+    assert layers == set(LAYERS.values())
+    assert {type(case.loss) for case in CASES.values()} == set(LOSSES.values())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_against_the_oracle(name: str) -> None:
+    """Ten training steps with the compiled kernels, and with plain NumPy."""
+    case, weights = CASES[name], []
+    for backend in (BACKENDS["cpu"], BACKENDS["reference"]):
+        rng = np.random.default_rng(5)
+        model = Sequential(
+            *case.layers(), input_shape=case.input_shape, seed=1, dtype="float64", device=backend
+        )
+        step = TrainStep(model, "adam", case.loss)
+        for _ in range(10):
+            x = rng.normal(size=(BATCH, *case.input_shape))
+            step(x, make_targets(case.targets, model.output_shape, rng))
+        weights.append(model.arena.values)
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-7, atol=1e-9)
