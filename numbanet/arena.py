@@ -82,6 +82,5 @@ class Arena:
 
     def _views(self, flat: Array) -> dict[str, Any]:
         return {
-            name: flat[slot.offset : slot.offset + slot.size].reshape(slot.shape)
-            for name, slot in self.slots.items()
+            name: flat[slot.offset : slot.offset + slot.size].reshape(slot.shape) for name, slot in self.slots.items()
         }

@@ -72,9 +72,7 @@ def from_config(kind: str, classes: Mapping[str, type[T]], description: Any) -> 
         raise ModelError(f"{kind} {name}: its arguments {arguments} do not fit: {error}.") from error
 
 
-def choose(
-    kind: str, base: type[T], known: Mapping[str, Callable[..., T]], choice: T | str, **options: Any
-) -> T:
+def choose(kind: str, base: type[T], known: Mapping[str, Callable[..., T]], choice: T | str, **options: Any) -> T:
     """`choice` itself where it is a `base` already, else a new object of that name, made with `options`."""
     if isinstance(choice, base):
         return choice

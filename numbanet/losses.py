@@ -96,8 +96,7 @@ class CrossEntropy(Loss):
             )
         if self.class_weights is not None and len(self.class_weights) != shape[0]:
             raise ModelError(
-                f"CrossEntropy: class_weights: expected {shape[0]} numbers, one a class, got "
-                f"{len(self.class_weights)}."
+                f"CrossEntropy: class_weights: expected {shape[0]} numbers, one a class, got {len(self.class_weights)}."
             )
 
     def targets(self, y: Any, shape: Shape, dtype: str, where: str = "y") -> NDArray[Any]:
@@ -106,8 +105,7 @@ class CrossEntropy(Loss):
         if array.ndim == 1:
             if array.dtype.kind not in "ui":
                 raise ModelError(
-                    f"{where}: expected whole numbers as labels, got {array.dtype}. Convert them: "
-                    "y.astype('int64')."
+                    f"{where}: expected whole numbers as labels, got {array.dtype}. Convert them: y.astype('int64')."
                 )
             low, high = int(array.min()), int(array.max())
             if low < 0 or high >= classes:

@@ -162,9 +162,7 @@ class Sequential:
         if self._bound is None:
             raise ModelError("backward: expected a forward pass before it, got none.")
         if np.shape(dy) != shape:
-            raise ModelError(
-                f"backward: expected dy of shape {shape}, as the last output, got {np.shape(dy)}."
-            )
+            raise ModelError(f"backward: expected dy of shape {shape}, as the last output, got {np.shape(dy)}.")
         dy = self.backend.from_numpy(np.asarray(dy, self.dtype))
         if not need_dx:
             self.run_backward(dy)
@@ -278,8 +276,7 @@ class Sequential:
             if not isinstance(layer, Normalize):
                 continue
             state = {
-                name: self.state_arena.views[f"{layer.name}.{name}"]
-                for name in ("examples", "mean", "inverse_std")
+                name: self.state_arena.views[f"{layer.name}.{name}"] for name in ("examples", "mean", "inverse_std")
             }
             if not always and self.backend.to_numpy(state["examples"])[0] > 0:
                 continue
@@ -336,9 +333,7 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
         shape = (int(shape),)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape)
     if not whole or len(shape) == 0:
-        raise ModelError(
-            f"input_shape: expected the sizes of one example, such as (28, 28, 1), got {shape!r}."
-        )
+        raise ModelError(f"input_shape: expected the sizes of one example, such as (28, 28, 1), got {shape!r}.")
     return tuple(int(n) for n in shape)
 
 

@@ -150,9 +150,7 @@ class SGD(Optimizer):
             return partial(kernels.sgd, u.values, u.gradients, u.rate, u.scale, *u.regularization)
         numbers = (float(self.momentum), bool(self.nesterov))
         velocity = u.moments["velocity"]
-        return partial(
-            kernels.momentum, u.values, u.gradients, velocity, u.rate, u.scale, *numbers, *u.regularization
-        )
+        return partial(kernels.momentum, u.values, u.gradients, velocity, u.rate, u.scale, *numbers, *u.regularization)
 
 
 @dataclass(repr=False, eq=False)

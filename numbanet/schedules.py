@@ -114,8 +114,7 @@ def _in_steps(what: str, value: float, steps: int | None) -> int:
         return int(value)
     if steps is None:
         raise ModelError(
-            f"{what} {value} is a part of the run, whose length is not known. Give it in steps, or train "
-            "with fit."
+            f"{what} {value} is a part of the run, whose length is not known. Give it in steps, or train with fit."
         )
     return round(value * steps)
 

@@ -1,7 +1,7 @@
 """Model files: safetensors, with the architecture as JSON in the header's metadata.
 
     metadata["numbanet"] = {"format": 1, "version": "0.1.0", "input_shape": [28, 28, 1], "dtype": "float32",
-                            "seed": 0, "layers": [{"type": "Dense", "units": 128, ...}, ...],
+                            "seed": 0, "step": 4690, "layers": [{"type": "Dense", "units": 128, ...}, ...],
                             "loss": {"type": "CrossEntropy", ...} or null, "meta": {...}}
     tensors              = parameters and state, by the names of `Sequential.parameters()` and `.state()`
 
@@ -27,7 +27,7 @@ from safetensors.numpy import save as to_bytes
 
 from numbanet import losses
 from numbanet.backend import Array, Backend
-from numbanet.configurable import from_config
+from numbanet.configurable import check_whole, from_config
 from numbanet.errors import ModelError, ModelFileError
 from numbanet.layers import LAYERS
 from numbanet.model import Sequential
@@ -46,6 +46,7 @@ def save(model: Sequential, path: str | PathLike[str]) -> None:
         "input_shape": model.input_shape,
         "dtype": model.dtype,
         "seed": model.seed,
+        "step": int(model.backend.to_numpy(model.step)[0]),
         "layers": [{"type": type(layer).__name__, **layer.config()} for layer in model.layers],
         "loss": None if model.loss is None else {"type": type(model.loss).__name__, **model.loss.config()},
         "meta": model.meta,
@@ -89,7 +90,7 @@ def load(path: str | PathLike[str], device: str | Backend = "cpu") -> Sequential
         model = _build(description, device)
     except KeyError as error:
         raise ModelFileError(f"{path}: its description of the model lacks {error}.") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, MemoryError) as error:
         raise ModelFileError(f"{path}: its description of the model is damaged: {error}.") from error
     except ModelError as error:
         raise ModelFileError(f"{path}: {error}") from error
@@ -134,6 +135,7 @@ def _build(description: dict[str, Any], device: str | Backend) -> Sequential:
         device=device,
         dtype=description["dtype"],
     )
+    model.step[0] = check_whole("model", "step", description["step"], 0)
     model.loss = None if description["loss"] is None else losses.get(description["loss"])
     if not isinstance(description["meta"], dict):
         raise ModelError(f"expected meta to be a dict, got {description['meta']!r}.")
@@ -145,17 +147,13 @@ def _fill(model: Sequential, tensors: dict[str, NDArray[Any]], path: Path) -> No
     wanted = _tensors(model)
     missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     if missing or extra:
-        parts = [
-            f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("extra", extra)) if names
-        ]
+        parts = [f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("extra", extra)) if names]
         raise ModelFileError(f"{path}: its tensors do not fit its layers ({'; '.join(parts)}).")
     for name, target in wanted.items():
         source = tensors[name]
         expected, found = (np.dtype(model.dtype), tuple(target.shape)), (source.dtype, source.shape)
         if expected != found:
-            raise ModelFileError(
-                f"{path}: {name}: expected {expected[0]} {expected[1]}, got {found[0]} {found[1]}."
-            )
+            raise ModelFileError(f"{path}: {name}: expected {expected[0]} {expected[1]}, got {found[0]} {found[1]}.")
         model.backend.copy(target, source)
 
 

@@ -47,7 +47,7 @@ def mlp(
     input_shape: Sequence[int],
     classes: int,
     *,
-    hidden: Sequence[int] = (256,),
+    hidden: Sequence[int] = (192,),
     dropout: float = 0.0,
     normalize: bool = False,
     seed: int = 0,
@@ -71,7 +71,7 @@ def mlp(
 
 
 MODELS: dict[str, Callable[..., Sequential]] = {"mlp": mlp}
-RECIPES = {"mlp": Recipe(10, 128, "adam", 1e-3, Cosine())}
+RECIPES = {"mlp": Recipe(10, 128, "adam", 4e-3, Cosine())}
 
 
 def build(name: str, dataset: Dataset, **options: Any) -> Sequential:

@@ -63,12 +63,20 @@ def predict(
     results = []
     for example in examples:
         with compilation_shown(console):
-            probabilities = model.predict_proba(example.x[np.newaxis])[0].reshape(-1)
+            probabilities = _probabilities(model, example.x)
         if not as_json:
             _show(console, example, names, probabilities, top)
         results.append(_as_result(example, names, probabilities))
     if as_json:
         click.echo(json.dumps({"model": path, "predictions": results}))
+
+
+def _probabilities(model: Sequential, x: NDArray[Any]) -> NDArray[Any]:
+    """One number a class. A model trained on rows of zeros and a one, by distance, gives them directly."""
+    by_distance = model.loss is not None and not model.loss.classifies
+    outputs = model.predict(x[np.newaxis]) if by_distance else model.predict_proba(x[np.newaxis])
+    shown: NDArray[Any] = np.clip(outputs[0].reshape(-1), 0.0, 1.0)
+    return shown
 
 
 def _is_index(text: str) -> bool:

@@ -33,6 +33,9 @@ FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
 # For code whose order of operations is its accuracy (error-compensated range reduction, rounding tricks).
 EXACT = {"contract", "nsz"}
 
+# Typed as anything: its settings are made at run time from the environment.
+config: Any = numba.config
+
 _compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
 
 
@@ -44,8 +47,8 @@ def cache_root() -> Path:
 @functools.cache
 def cache_folder() -> Path:
     """Where this version's compiled CPU kernels are kept."""
-    if numba.config.CACHE_DIR:
-        return Path(numba.config.CACHE_DIR)
+    if config.CACHE_DIR:
+        return Path(config.CACHE_DIR)
     here = Path(__file__).parent
     digest = hashlib.sha256()
     for source in (Path(__file__), here / "codes.py", *sorted((here / "cpu").glob("*.py"))):
@@ -82,12 +85,12 @@ def _drop_old_caches(keep: int = 4) -> None:
 @contextmanager
 def _cache_in_our_folder() -> Iterator[None]:
     """Numba picks a function's cache folder when it is decorated, from a global: set it for that moment."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder())
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder())
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -25,9 +25,7 @@ class Feed:
         inputs = as_inputs(x, model.input_shape, model.dtype, where[0])
         targets = loss.targets(y, model.output_shape, model.dtype, where[1])
         if len(inputs) != len(targets):
-            raise ModelError(
-                f"{where[1]}: expected as many targets as examples, {len(inputs)}, got {len(targets)}."
-            )
+            raise ModelError(f"{where[1]}: expected as many targets as examples, {len(inputs)}, got {len(targets)}.")
         backend = model.backend
         self.examples = len(inputs)
         self._model = model
@@ -46,6 +44,10 @@ class Feed:
     def targets(self) -> Array:
         """All targets, as the loss takes them."""
         return self._targets
+
+    def has_bad_inputs(self) -> bool:
+        """Whether an input is NaN or infinite. Looked for when training diverged: it takes time."""
+        return not bool(np.isfinite(self._model.backend.to_numpy(self._data)).all())
 
     def order(self, seed: int, epoch: int, shuffle: bool) -> Array:
         """All rows in the order of an epoch, on the device."""

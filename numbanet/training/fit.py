@@ -173,10 +173,16 @@ class _Run:
 
     def _diverged(self) -> TrainingError:
         progress = self.progress
+        if self.feed.has_bad_inputs():
+            remedy = "The inputs x contain NaN or infinity: mend or leave out these examples."
+        else:
+            remedy = (
+                f"Try a lower learning rate (it was {self.optimizer.lr:g}), clip_norm=1.0, or inputs of "
+                "moderate size: Normalize() as the first layer."
+            )
         error = TrainingError(
-            f"epoch {progress.epoch} of {progress.epochs}: the loss is {progress.loss}: training diverged, "
-            f"and the weights with it. Try a lower learning rate (it was {self.optimizer.lr:g}), "
-            "clip_norm=1.0, or inputs of moderate size: Normalize() as the first layer."
+            f"epoch {progress.epoch} of {progress.epochs}: the loss is {progress.loss}: training diverged, and "
+            f"the weights with it. {remedy}"
         )
         error.history = self.history
         return error

@@ -59,9 +59,7 @@ class Accuracy(Metric):
     def check(self, loss: Loss, outputs: int) -> None:
         """Needs classes."""
         if not loss.classifies and outputs == 1:
-            raise ModelError(
-                f"metric accuracy: expected a loss of classification, got {loss.name} on one output."
-            )
+            raise ModelError(f"metric accuracy: expected a loss of classification, got {loss.name} on one output.")
 
     def scores(self, z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """1 or 0."""

@@ -87,8 +87,13 @@ def test_inputs_that_do_not_work(inputs: list[str], words: str, model: str, tmp_
 def test_a_file_that_is_no_model(command: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "no.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0this is no model")
     done = numbanet(command[0], "no.safetensors", *command[1:], cwd=tmp_path)
-    assert_fails(done, 1, "no.safetensors")
-    assert_fails(numbanet(command[0], "none.safetensors", *command[1:], cwd=tmp_path), 1, "none.safetensors")
+    assert_fails(done, 1, "no.safetensors: not a numbanet model")
+
+
+def test_no_file_at_all(tmp_path: Path) -> None:
+    assert_fails(
+        numbanet("evaluate", "none.safetensors", cwd=tmp_path), 1, "none.safetensors", "no such file"
+    )
 
 
 def test_a_cut_model(model: str, tmp_path: Path) -> None:

@@ -105,8 +105,10 @@ def bounds(
             root, of_root = after_root(low, of_square)
             bottom = correction * root + EPSILON
             rate = o.rate / (1 - BETA1**o.step)
+            # Powers of beta are float64 here and there, and 1 - beta^step cancels.
+            of_correction = 4 * eps(np.float64) * (1 / (1 - BETA1**o.step) + 1 / (1 - BETA2**o.step))
             of_step = rate * (of_mean / bottom + mean * (correction * of_root + 3 * e * bottom) / bottom**2)
-            return of_w + of_step + 3 * e * rate * mean / bottom, of_mean, of_square
+            return of_w + of_step + (3 * e + of_correction) * rate * mean / bottom, of_mean, of_square
         case _:
             square = RHO * second + (1 - RHO) * size**2
             of_square = (1 - RHO) * 2 * size * error + 2 * e * square + 2 * flushed

@@ -49,8 +49,10 @@ def check_backward(x: Array, dy: Array) -> None:
     bound = e * share * (2 * size + (c + 2) * np.sum(size * share, axis=1, keepdims=True))
     assert_within(got, want, bound + tiny(x.dtype) * (1 + c * size), "softmax_backward")
     [(got, want)] = both("log_softmax_backward", out(x.shape, x.dtype), dy, log_y)
-    bound = e * (size + (c + 4) * np.exp(log_y.astype(np.float64)) * np.sum(size, axis=1, keepdims=True))
-    assert_within(got, want, bound + tiny(x.dtype), "log_softmax_backward")
+    total = np.sum(size, axis=1, keepdims=True)
+    bound = e * (size + (c + 4) * np.exp(log_y.astype(np.float64)) * total)
+    # A power that is denormal is off by up to 2 of the smallest, before it is multiplied.
+    assert_within(got, want, bound + tiny(x.dtype) * (1 + 2 * total), "log_softmax_backward")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -11,8 +11,8 @@ from numbanet import backend, initializers
 from numbanet.arena import ALIGNMENT, Arena, ParameterSpec
 from numbanet.errors import ModelError
 from numbanet.initializers import INITIALIZERS, Normal, Orthogonal, Uniform, fans, generator
-from numbanet.model import Sequential
 from numbanet.layers import Dense
+from numbanet.model import Sequential
 from numbanet.training.step import TrainStep
 
 CPU = backend.get("cpu")

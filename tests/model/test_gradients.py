@@ -59,12 +59,8 @@ CASES = {
     "cross_entropy, weighted": Case(lambda: [Dense(3)], CrossEntropy(class_weights=(0.5, 2, 0)), "labels"),
     "cross_entropy, both": Case(lambda: [Dense(3)], CrossEntropy(0.1, (0.5, 2, 1)), "labels"),
     "cross_entropy of probabilities": Case(lambda: [Dense(3)], CrossEntropy(), "probabilities"),
-    "cross_entropy of probabilities, both": Case(
-        lambda: [Dense(3)], CrossEntropy(0.1, (0.5, 2, 1)), "probabilities"
-    ),
-    "cross_entropy after log_softmax": Case(
-        lambda: [Dense(3), Activation("log_softmax")], CrossEntropy(), "labels"
-    ),
+    "cross_entropy of probabilities, both": Case(lambda: [Dense(3)], CrossEntropy(0.1, (0.5, 2, 1)), "probabilities"),
+    "cross_entropy after log_softmax": Case(lambda: [Dense(3), Activation("log_softmax")], CrossEntropy(), "labels"),
     "binary_cross_entropy": Case(lambda: [Dense(3)], BinaryCrossEntropy(), "bits"),
     "mae": Case(lambda: [Dense(3)], Mae()),
     "huber": Case(lambda: [Dense(3)], Huber(0.7)),
@@ -107,9 +103,7 @@ def test_gradients(name: str) -> None:
         elif key.endswith("inverse_std"):
             array[...] = rng.uniform(0.5, 2, array.shape)
     x = rng.normal(size=(BATCH, *case.input_shape))
-    y = case.loss.targets(
-        make_targets(case.targets, model.output_shape, rng), model.output_shape, "float64"
-    )
+    y = case.loss.targets(make_targets(case.targets, model.output_shape, rng), model.output_shape, "float64")
     outputs = int(np.prod(model.output_shape))
     compute = case.loss.bind(model.backend, "float64", y, outputs)
     losses, none = np.empty(BATCH), np.empty((0, 0))
@@ -129,7 +123,7 @@ def test_gradients(name: str) -> None:
     assert np.array_equal(x, saved_x), "forward or backward wrote x"
     assert loss() == before
 
-    scale = dict(rtol=2e-5, atol=2e-8)
+    scale = {"rtol": 2e-5, "atol": 2e-8}
     np.testing.assert_allclose(dx, numeric(loss, x), **scale, err_msg="dx")
     for key, array in model.parameters().items():
         np.testing.assert_allclose(gradients[key], numeric(loss, array), **scale, err_msg=key)
@@ -153,9 +147,7 @@ def test_against_the_oracle(name: str) -> None:
     case, weights = CASES[name], []
     for backend in (BACKENDS["cpu"], BACKENDS["reference"]):
         rng = np.random.default_rng(5)
-        model = Sequential(
-            *case.layers(), input_shape=case.input_shape, seed=1, dtype="float64", device=backend
-        )
+        model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64", device=backend)
         step = TrainStep(model, "adam", case.loss)
         for _ in range(10):
             x = rng.normal(size=(BATCH, *case.input_shape))

@@ -78,9 +78,7 @@ def test_a_partial_batch_gives_what_the_whole_gives() -> None:
         step.updater = lambda: None  # type: ignore[assignment]
         step(*batch)
         gradients.append(model.arena.gradients.copy())
-    np.testing.assert_allclose(
-        gradients[0], 0.7 * gradients[1] + 0.3 * gradients[2], rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(gradients[0], 0.7 * gradients[1] + 0.3 * gradients[2], rtol=1e-4, atol=1e-6)
 
 
 def test_buffers_are_kept_for_a_few_batch_sizes() -> None:
@@ -153,7 +151,13 @@ def test_summary() -> None:
     assert [row.multiply_adds for row in rows] == [0, 160, 0, 24]
     assert rows[1].memory == 4 * (2 * 168 + 2 * (8 + 8 + 20))
     assert total(rows).parameters == 195 == model.arena.parameters
-    assert [bytes_in_words(n) for n in (0, 999, 1024, 513024, 5 << 20)] == ["0 B", "999 B", "1.0 KiB", "501 KiB", "5.0 MiB"]
+    assert [bytes_in_words(n) for n in (0, 999, 1024, 513024, 5 << 20)] == [
+        "0 B",
+        "999 B",
+        "1.0 KiB",
+        "501 KiB",
+        "5.0 MiB",
+    ]
 
 
 BAD_MODELS: list[tuple[Any, str]] = [
@@ -180,7 +184,10 @@ BAD_MODELS: list[tuple[Any, str]] = [
     (lambda: Dropout(-0.1), "rate: expected a number from 0 to 1"),
     (lambda: Dropout("0.5"), "rate: expected a number"),  # type: ignore[arg-type]
     (lambda: Reshape((2, -1, -1)), "Reshape: expected positive sizes"),
-    (lambda: small(Dense(4), Reshape((3, 2))), r"1_reshape: expected inputs that can become \(3, 2\), got inputs of shape \(4,\)"),
+    (
+        lambda: small(Dense(4), Reshape((3, 2))),
+        r"1_reshape: expected inputs that can become \(3, 2\), got inputs of shape \(4,\)",
+    ),
     (lambda: small(Dense(4), Reshape((3, -1))), "1_reshape: expected"),
 ]
 
@@ -210,7 +217,7 @@ def test_sizes_from_numpy_are_fine() -> None:
 
 def test_devices() -> None:
     assert small(device="auto").backend.name == "cpu"
-    with pytest.raises(DeviceError, match="device cuda: .*no CUDA kernels yet"):
+    with pytest.raises(DeviceError, match=r"device cuda: .*no CUDA kernels yet"):
         small(device="cuda")
     with pytest.raises(DeviceError, match=r"unknown device 'gpu'\."):
         small(device="gpu")

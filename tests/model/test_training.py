@@ -156,9 +156,7 @@ def test_targets_with_axes() -> None:
     model = small(Dense(6), Reshape((2, 3)))
     history = model.fit(x, y, epochs=5, batch_size=8, loss="mse")
     assert history["loss"][-1] < history["loss"][0]
-    np.testing.assert_allclose(
-        model.evaluate(x, y)["loss"], np.mean((model.predict(x) - y) ** 2), rtol=1e-5
-    )
+    np.testing.assert_allclose(model.evaluate(x, y)["loss"], np.mean((model.predict(x) - y) ** 2), rtol=1e-5)
 
 
 def test_metrics() -> None:
@@ -259,6 +257,13 @@ def test_a_diverged_training_stops_and_says_what_to_do() -> None:
     assert isinstance(history, History)
     assert not math.isfinite(history["loss"][-1])
     assert recorder.events == []
+
+
+def test_inputs_that_are_not_finite_are_named_as_the_cause() -> None:
+    x, y = blobs(40)
+    x[7, 2] = np.nan
+    with pytest.raises(TrainingError, match="inputs x contain NaN or infinity"):
+        small().fit(x, y)
 
 
 def test_the_step_returns_the_loss_before_the_update() -> None:

@@ -51,6 +51,9 @@ from numbanet.kernels.cpu.softmax import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.threads import wait_briefly
+
+wait_briefly()
 
 __all__ = [
     "ACTIVATIONS",

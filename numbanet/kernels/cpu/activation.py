@@ -21,7 +21,7 @@ from numbanet.kernels.codes import (
     SOFTPLUS,
     TANH,
 )
-from numbanet.kernels.cpu.elementwise import chunks, span
+from numbanet.kernels.cpu.elementwise import chunks, is_small, span
 from numbanet.kernels.cpu.vectormath import erf, erfc_above_1, exp, log1p01, number, sigmoid, tanh
 from numbanet.kernels.jit import helper, kernel
 
@@ -126,9 +126,11 @@ def activation_forward(y, x, activation, alpha):
     """y = activation(x)."""
     if y.size != x.size:
         raise ValueError("activation_forward: y and x differ in size")
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    if is_small(x.size):
+        activate(y, x, activation, alpha)
+        return
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         activate(y[start:stop], x[start:stop], activation, alpha)
 
 
@@ -182,12 +184,11 @@ def chain_from_input(dx, dy, x, activation):
 @kernel
 def activation_backward(dx, dy, x, y, activation, alpha):
     """dx = dy * activation'(x). Reads x for the activations in codes.NEEDS_INPUT, y for the others."""
-    from_input = activation == GELU or activation == GELU_TANH or activation == SILU
+    from_input = activation in (GELU, GELU_TANH, SILU)
     if dx.size != dy.size or (x.size if from_input else y.size) != dy.size:
         raise ValueError("activation_backward: dx, dy and the array it needs (x or y) differ in size")
-    parts = chunks(dy.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, dy.size)
+    for index in prange(chunks(dy.size)):
+        start, stop = span(index, dy.size)
         if from_input:
             chain_from_input(dx[start:stop], dy[start:stop], x[start:stop], activation)
         else:

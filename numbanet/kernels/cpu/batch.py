@@ -11,6 +11,8 @@ from numba import prange
 from numbanet.kernels.cpu.elementwise import CHUNK
 from numbanet.kernels.jit import helper, kernel, serial_kernel
 
+SERIAL = 131072  # elements up to which one thread is as fast as two: the memory is the limit
+
 
 @helper
 def gather_row(out, row, scale):
@@ -32,6 +34,10 @@ def gather(batch, data, rows, scale):
         if rows[i] < 0 or rows[i] >= data.shape[0]:
             raise IndexError("gather: a row number lies outside the data")
     factor = batch.dtype.type(scale)
+    if batch.size <= SERIAL:
+        for i in range(rows.size):
+            gather_row(batch[i], data[rows[i]], factor)
+        return
     height = max(1, CHUNK // max(1, batch.shape[1]))
     for index in prange((rows.size + height - 1) // height):
         first = np.int64(index) * height

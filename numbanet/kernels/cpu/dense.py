@@ -10,7 +10,7 @@ from numba import prange
 
 from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu import vectormath
-from numbanet.kernels.cpu.elementwise import chunks, span
+from numbanet.kernels.cpu.elementwise import chunks, is_small, span
 from numbanet.kernels.cpu.gemm import divide, multiply_block, rectangle
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import pointer, shift, vector_lanes
@@ -92,9 +92,11 @@ def dense_backward_activation(dz, dy, y, activation):
     """
     if dz.size != y.size or dy.size != y.size:
         raise ValueError("dense_backward_activation: dz, dy and y differ in size")
-    parts = chunks(y.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, y.size)
+    if is_small(y.size):
+        chain(dz, dy, y, activation)
+        return
+    for index in prange(chunks(y.size)):
+        start, stop = span(index, y.size)
         chain(dz[start:stop], dy[start:stop], y[start:stop], activation)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from numbanet.kernels.cpu.elementwise import chunks, span
+from numbanet.kernels.cpu.elementwise import chunks, is_small, span
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -57,7 +57,9 @@ def dropout(y, x, rate, seed, step, stream):
     multiplier, offset = stream_keys(np.int64(seed), step[0], np.int64(stream))
     threshold = np.uint32(min(rate * 4294967296.0, 4294967295.0))
     scale = x.dtype.type(1.0 / (1.0 - rate))
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    if is_small(x.size):
+        keep_or_drop(y, x, np.int64(0), multiplier, offset, threshold, scale)
+        return
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         keep_or_drop(y[start:stop], x[start:stop], start, multiplier, offset, threshold, scale)

@@ -10,19 +10,23 @@ import numpy as np
 from numbanet.kernels.jit import helper
 
 CHUNK = 8192  # elements of a chunk: 32 KB of float32, an L1 cache's worth
-SERIAL = 16384  # up to here one thread is done before a second one has started
+SMALL = 16384  # up to here one thread is done before a second one has started
+
+
+@helper
+def is_small(size):
+    """Whether to stay on one thread: a parallel loop costs a microsecond or two, and more on a busy machine."""
+    return size <= SMALL
 
 
 @helper
 def chunks(size):
-    """How many chunks to cut `size` elements into: one if they are few."""
-    return 1 if size <= SERIAL else (size + CHUNK - 1) // CHUNK
+    """How many chunks to cut `size` elements into."""
+    return (size + CHUNK - 1) // CHUNK
 
 
 @helper
-def span(index, parts, size):
-    """The half-open range (start, stop) of chunk `index` of `parts`."""
-    if parts == 1:
-        return 0, size
+def span(index, size):
+    """The half-open range (start, stop) of chunk `index`."""
     start = np.int64(index) * CHUNK  # prange counts in uint64, and uint64 with int64 makes float64
     return start, min(start + CHUNK, size)

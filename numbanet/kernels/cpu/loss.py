@@ -14,9 +14,9 @@ import math
 import numpy as np
 from numba import prange
 
-from numbanet.kernels.cpu.elementwise import CHUNK
+from numbanet.kernels.cpu.elementwise import CHUNK, is_small
 from numbanet.kernels.cpu.softmax import largest, sum_of_exp
-from numbanet.kernels.cpu.vectormath import exp, log1p01, number, sigmoid
+from numbanet.kernels.cpu.vectormath import exp, log1p01, sigmoid
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -40,8 +40,8 @@ def check_shapes(losses, dz, z):
 
 @helper
 def rows_at_once(z):
-    """Rows of a chunk: a loss does much work for each number, so fewer than elsewhere."""
-    return max(1, min(64, CHUNK // max(1, z.shape[1])))
+    """Rows of a chunk of about the usual size."""
+    return max(1, CHUNK // max(1, z.shape[1]))
 
 
 @helper
@@ -101,6 +101,30 @@ def scale_and_shift(row, factor, shift, class_weights):
             row[j] -= shift * weight_of(class_weights, j)
 
 
+@helper
+def cross_entropy_rows(losses, dz, z, labels, class_weights, numbers, first, last):
+    """Samples first .. last of cross_entropy; returns how many are right."""
+    smooth, sharp, scale, weight_sum = numbers
+    correct = 0
+    if dz.size:
+        exp_below_top(dz, z, first, last)
+    for i in range(first, last):
+        row, label = z[i], labels[i]
+        best = argmax(row)
+        top = row[best]
+        total = sum_of(dz[i]) if dz.size else sum_of_exp(row, top)
+        log_total = z.dtype.type(math.log(total))
+        own = sharp * weight_of(class_weights, label)
+        losses[i] = own * (log_total - (row[label] - top))
+        if smooth > 0:
+            losses[i] += smooth * smoothed_loss(row, top + log_total, class_weights)
+        correct += best == label
+        if dz.size:
+            scale_and_shift(dz[i], scale * (own + smooth * weight_sum) / total, scale * smooth, class_weights)
+            dz[i, label] -= scale * own
+    return correct
+
+
 @kernel
 def cross_entropy(totals, losses, dz, z, labels, class_weights, smoothing):
     """Cross-entropy of softmax(z) with class numbers: -log softmax(z)[label].
@@ -118,33 +142,20 @@ def cross_entropy(totals, losses, dz, z, labels, class_weights, smoothing):
         if labels[i] < 0 or labels[i] >= classes:
             raise ValueError("cross_entropy: a label lies outside 0 .. classes - 1")
         weight += class_weights[labels[i]] if class_weights.size else 1.0
-    scale = z.dtype.type(1.0 / weight)
     smooth = z.dtype.type(smoothing / classes)
-    sharp = z.dtype.type(1.0 - smoothing)
     weight_sum = z.dtype.type(0 if class_weights.size else classes)
     for j in range(class_weights.size):
         weight_sum += class_weights[j]
-    height = rows_at_once(z)
+    numbers = (smooth, z.dtype.type(1.0 - smoothing), z.dtype.type(1.0 / weight), weight_sum)
     correct = 0
-    for index in prange((n + height - 1) // height):
-        first = np.int64(index) * height
-        last = min(first + height, n)
-        if dz.size:
-            exp_below_top(dz, z, first, last)
-        for i in range(first, last):
-            row, label = z[i], labels[i]
-            best = argmax(row)
-            top = row[best]
-            total = sum_of(dz[i]) if dz.size else sum_of_exp(row, top)
-            log_total = z.dtype.type(math.log(total))
-            own = sharp * weight_of(class_weights, label)
-            losses[i] = own * (log_total - (row[label] - top))
-            if smoothing > 0:
-                losses[i] += smooth * smoothed_loss(row, top + log_total, class_weights)
-            correct += best == label
-            if dz.size:
-                scale_and_shift(dz[i], scale * (own + smooth * weight_sum) / total, scale * smooth, class_weights)
-                dz[i, label] -= scale * own
+    if is_small(z.size):
+        correct += cross_entropy_rows(losses, dz, z, labels, class_weights, numbers, 0, n)
+    else:
+        height = rows_at_once(z)
+        for index in prange((n + height - 1) // height):
+            first = np.int64(index) * height
+            last = min(first + height, n)
+            correct += cross_entropy_rows(losses, dz, z, labels, class_weights, numbers, first, last)
     add_up(totals, losses, weight, correct)
 
 

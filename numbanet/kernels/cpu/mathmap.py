@@ -23,9 +23,8 @@ def exp(y, x):
     """y = e^x."""
     if y.size != x.size:
         raise ValueError("exp: y and x differ in size")
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         exp_part(y[start:stop], x[start:stop])
 
 
@@ -40,9 +39,8 @@ def tanh(y, x):
     """y = tanh x."""
     if y.size != x.size:
         raise ValueError("tanh: y and x differ in size")
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         tanh_part(y[start:stop], x[start:stop])
 
 
@@ -57,9 +55,8 @@ def sigmoid(y, x):
     """y = 1 / (1 + e^-x)."""
     if y.size != x.size:
         raise ValueError("sigmoid: y and x differ in size")
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         sigmoid_part(y[start:stop], x[start:stop])
 
 
@@ -74,9 +71,8 @@ def erf(y, x):
     """y = the error function of x."""
     if y.size != x.size:
         raise ValueError("erf: y and x differ in size")
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         erf_part(y[start:stop], x[start:stop])
 
 
@@ -91,7 +87,6 @@ def log1p01(y, x):
     """y = log(1 + x), for 0 <= x <= 1."""
     if y.size != x.size:
         raise ValueError("log1p01: y and x differ in size")
-    parts = chunks(x.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, x.size)
+    for index in prange(chunks(x.size)):
+        start, stop = span(index, x.size)
         log1p01_part(y[start:stop], x[start:stop])

@@ -62,9 +62,8 @@ def sgd(w, g, rate, scale, clip, l1, l2, decay, decay_end):
     real = w.dtype.type
     r, s, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink = real(1.0 - rate[0] * decay)
-    parts = chunks(w.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, w.size)
+    for index in prange(chunks(w.size)):
+        start, stop = span(index, w.size)
         mode = flush_denormals()
         middle = decayed_part(start, stop, decay_end)
         sgd_part(w[start:middle], g[start:middle], r, s, c, a, b, shrink)
@@ -96,9 +95,8 @@ def momentum(w, g, velocity, rate, scale, mu, nesterov, clip, l1, l2, decay, dec
     real = w.dtype.type
     r, s, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink, m = real(1.0 - rate[0] * decay), real(mu)
-    parts = chunks(w.size)
-    for index in prange(parts):
-        start, stop = span(index, parts, w.size)
+    for index in prange(chunks(w.size)):
+        start, stop = span(index, w.size)
         mode = flush_denormals()
         mid = decayed_part(start, stop, decay_end)
         momentum_part(w[start:mid], g[start:mid], velocity[start:mid], r, s, m, nesterov, c, a, b, shrink)
@@ -133,9 +131,8 @@ def rmsprop(w, g, square, velocity, rate, scale, rho, epsilon, mu, clip, l1, l2,
     real = w.dtype.type
     r, sc, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink, ro, rest, e, m = real(1.0 - rate[0] * decay), real(rho), real(1.0 - rho), real(epsilon), real(mu)
-    parts = chunks(w.size)
-    for index in prange(parts):
-        i, k = span(index, parts, w.size)
+    for index in prange(chunks(w.size)):
+        i, k = span(index, w.size)
         mode = flush_denormals()
         j = decayed_part(i, k, decay_end)
         rmsprop_part(w[i:j], g[i:j], square[i:j], velocity[i:j], r, sc, ro, rest, e, m, c, a, b, shrink)
@@ -168,9 +165,8 @@ def adam(w, g, m, v, rate, scale, step, beta1, beta2, epsilon, clip, l1, l2, dec
     root = real(1.0 / math.sqrt(1.0 - beta2 ** step[0]))
     shrink, e = real(1.0 - rate[0] * decay), real(epsilon)
     b1, r1, b2, r2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
-    parts = chunks(w.size)
-    for index in prange(parts):
-        i, k = span(index, parts, w.size)
+    for index in prange(chunks(w.size)):
+        i, k = span(index, w.size)
         mode = flush_denormals()
         j = decayed_part(i, k, decay_end)
         adam_part(w[i:j], g[i:j], m[i:j], v[i:j], r, root, s, b1, r1, b2, r2, e, c, a, b, shrink)

@@ -1,0 +1,81 @@
+"""Named models, their recipes, and the public names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numbanet as nn
+from numbanet import zoo
+from numbanet.data.dataset import Dataset
+from numbanet.errors import ModelError
+from numbanet.layers import Normalize
+
+ROOT = Path(__file__).parents[2]
+
+
+def dataset(dtype: str) -> Dataset:
+    examples = np.zeros((4, 5, 6, 1), dtype), np.zeros(4, np.int64)
+    return Dataset("tiny", examples, examples, ("a", "b", "c"))
+
+
+def test_mlp() -> None:
+    model = zoo.build("mlp", dataset("uint8"), hidden=(12, 7), dropout=0.2, seed=3)
+    assert [layer.name for layer in model.layers] == [
+        "0_flatten",
+        "1_dense",
+        "2_dropout",
+        "3_dense",
+        "4_dropout",
+        "5_dense",
+    ]
+    assert (model.input_shape, model.output_shape, model.seed) == ((5, 6, 1), (3,), 3)
+    assert len(zoo.mlp((4,), 2, hidden=()).layers) == 2
+
+
+def test_inputs_that_are_not_bytes_are_normalized() -> None:
+    assert isinstance(zoo.build("mlp", dataset("float32")).layers[1], Normalize)
+    assert not any(isinstance(layer, Normalize) for layer in zoo.build("mlp", dataset("uint8")).layers)
+    plain = zoo.build("mlp", dataset("float32"), normalize=False)
+    assert not any(isinstance(layer, Normalize) for layer in plain.layers)
+
+
+@pytest.mark.parametrize("name", zoo.MODELS)
+def test_every_model_has_a_recipe_and_trains(name: str) -> None:
+    recipe = zoo.recipe(name)
+    history = zoo.build(name, dataset("uint8")).fit(dataset("uint8"), **recipe.fit_arguments() | {"epochs": 1})
+    assert history.epochs == 1
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ModelError, match=r"unknown model 'mpl'. Did you mean 'mlp'"):
+        zoo.build("mpl", dataset("uint8"))
+    with pytest.raises(ModelError, match=r"unknown model 'x'"):
+        zoo.recipe("x")
+    with pytest.raises(ModelError, match=r"model mlp: unknown option 'hiden'. Did you mean 'hidden'"):
+        zoo.build("mlp", dataset("uint8"), hiden=(3,))
+    with pytest.raises(ModelError, match=r"mlp: hidden: expected a whole number from 1 on, found 0"):
+        zoo.build("mlp", dataset("uint8"), hidden=(0,))
+    with pytest.raises(ModelError, match="Dropout: rate"):
+        zoo.build("mlp", dataset("uint8"), dropout=1.5)
+
+
+def test_public_names() -> None:
+    assert set(nn.__all__) <= set(dir(nn))
+    for name in nn.__all__:
+        assert getattr(nn, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Conv9D'"):
+        _ = nn.Conv9D
+
+
+def test_importing_the_package_imports_next_to_nothing() -> None:
+    program = (
+        "import sys, numbanet as nn; assert not {'numpy', 'numba'} & set(sys.modules);"
+        "nn.Sequential, nn.Adam, nn.zoo, nn.data, nn.load, nn.TrainStep;"
+        "assert 'numpy' in sys.modules and 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
