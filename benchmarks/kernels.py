@@ -78,9 +78,7 @@ def adam(threads: int, rounds: int) -> None:
     m, v = np.zeros(size, np.float32), np.zeros(size, np.float32)
     rate, scale, step = np.full(1, 1e-3), np.ones(1), np.ones(1, np.int64)
     contenders = {
-        "numbanet": lambda: cpu.adam(
-            w, g, m, v, rate, scale, step, 0.9, 0.999, 1e-8, 0.0, 0.0, 0.0, 0.0, size
-        )
+        "numbanet": lambda: cpu.adam(w, g, m, v, rate, scale, step, 0.9, 0.999, 1e-8, 0.0, 0.0, 0.0, 0.0, size)
     }
     if torch is not None:
         parameter = torch.nn.Parameter(torch.from_numpy(w.copy()))
@@ -104,9 +102,7 @@ def mathematics(threads: int, rounds: int) -> None:
     torch = import_torch(threads)
     x = np.random.default_rng(0).standard_normal(1_000_000, np.float32)
     y = np.empty_like(x)
-    print(
-        f"\n| 1 M float32, {threads} thread(s) | numbanet ns | PyTorch ns | times as fast |\n|---|---:|---:|---:|"
-    )
+    print(f"\n| 1 M float32, {threads} thread(s) | numbanet ns | PyTorch ns | times as fast |\n|---|---:|---:|---:|")
     for name in FUNCTIONS:
         contenders = {"numbanet": lambda kernel=getattr(cpu, name): kernel(y, x)}
         if torch is not None:
@@ -118,12 +114,10 @@ def mathematics(threads: int, rounds: int) -> None:
             print(f"| {name} | {ours:.2f} | - | - |")
             continue
         theirs = 1e9 * results["PyTorch"].median / x.size
-        print(
-            f"| {name} | {ours:.2f} | {theirs:.2f} | {ratio(results['PyTorch'], results['numbanet']):.2f} |"
-        )
+        print(f"| {name} | {ours:.2f} | {theirs:.2f} | {ratio(results['PyTorch'], results['numbanet']):.2f} |")
 
 
-def import_torch(threads: int):  # noqa: ANN201 - the module, or None
+def import_torch(threads: int):
     """PyTorch with that many threads, or None where it is not installed."""
     try:
         import torch

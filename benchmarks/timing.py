@@ -30,9 +30,7 @@ class Result:
         return statistics.median(self.seconds)
 
 
-def take_turns(
-    contenders: dict[str, Call], rounds: int, seconds: float, warm: float = 0.02
-) -> dict[str, Result]:
+def take_turns(contenders: dict[str, Call], rounds: int, seconds: float, warm: float = 0.02) -> dict[str, Result]:
     """Time each contender for about `seconds` in each of `rounds` rounds."""
     calls = {}
     for name, call in contenders.items():

@@ -19,7 +19,7 @@ WORKLOADS = {"mlp": ((128,), 0.0), "mlp512": ((512, 512), 0.2)}
 Epoch = Callable[[], object]
 
 
-def numbanet_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa: ANN001
+def numbanet_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
     """One pass over the data with `TrainStep`."""
     import numbanet as nn
 
@@ -39,7 +39,7 @@ def numbanet_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # n
     return epoch
 
 
-def torch_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa: ANN001
+def torch_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
     """The same in PyTorch, eager."""
     import torch
 
@@ -64,7 +64,7 @@ def torch_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa
     return epoch
 
 
-def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa: ANN001
+def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
     """The same in JAX: one jitted step, buffers donated."""
     from functools import partial
 
@@ -76,9 +76,7 @@ def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:  # noqa: 
     weights, width_in = [], 784
     for width in (*hidden, 10):
         scale = np.sqrt(2 / width_in)
-        weights.append(
-            (jnp.array(scale * rng.standard_normal((width_in, width), np.float32)), jnp.zeros(width))
-        )
+        weights.append((jnp.array(scale * rng.standard_normal((width_in, width), np.float32)), jnp.zeros(width)))
         width_in = width
 
     def loss(weights, x, y, key):
@@ -146,12 +144,8 @@ def main() -> None:
                 print(f"{name} is left out: {error}")
         results = take_turns(epochs, options.rounds, seconds=0.5, warm=0.1)
         speed = {name: f"{len(x) / result.median:,.0f}" for name, result in results.items()}
-        gain = {
-            name: f"{ratio(results[name], results['numbanet']):.2f}" for name in results if name != "numbanet"
-        }
-        row = [speed.get(name, "-") for name in CONTENDERS] + [
-            gain.get(name, "-") for name in ("PyTorch", "JAX")
-        ]
+        gain = {name: f"{ratio(results[name], results['numbanet']):.2f}" for name in results if name != "numbanet"}
+        row = [speed.get(name, "-") for name in CONTENDERS] + [gain.get(name, "-") for name in ("PyTorch", "JAX")]
         print(f"| {workload} | {' | '.join(row)} |", flush=True)
     print("\nSamples/s (medians); the ratios are medians over the rounds.")
 

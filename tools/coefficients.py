@@ -16,9 +16,7 @@ import numpy as np
 mp.mp.dps = 60
 
 
-def print_fit(
-    name: str, f: Callable[[mp.mpf], mp.mpf], low: float, high: float, float32: int, float64: int
-) -> None:
+def print_fit(name: str, f: Callable[[mp.mpf], mp.mpf], low: float, high: float, float32: int, float64: int) -> None:
     """Print the polynomials with `float32` and `float64` coefficients that fit f on [low, high]."""
     for dtype, count in ((np.float32, float32), (np.float64, float64)):
         highest_first, error = mp.chebyfit(f, [low, high], count, error=True)
@@ -46,6 +44,7 @@ if __name__ == "__main__":
               0, 1.0001, 7, 13)  # fmt: skip
 
     def scaled_erfc(t: mp.mpf) -> mp.mpf:
+        """Erfc(a) e^(a^2), a from t."""
         a = 2 * (1 + t) / (1 - t)
         return mp.erfc(a) * mp.exp(a * a)
 

@@ -83,9 +83,7 @@ def _color(pixel: NDArray[np.float64]) -> Color:
 def _in_blocks(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Text:
     lines = []
     for upper, lower in zip(top, bottom, strict=True):
-        lines.append(
-            "".join(_cell(float(above), float(below)) for above, below in zip(upper, lower, strict=True))
-        )
+        lines.append("".join(_cell(float(above), float(below)) for above, below in zip(upper, lower, strict=True)))
     return Text("\n".join(lines))
 
 

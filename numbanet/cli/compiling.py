@@ -53,9 +53,7 @@ class _Listener(event.Listener):
             return
         if is_live(self.console):
             self._start_clock()
-            self.live = Live(
-                get_renderable=self._frame, console=self.console, transient=True, refresh_per_second=8
-            )
+            self.live = Live(get_renderable=self._frame, console=self.console, transient=True, refresh_per_second=8)
             self.live.start()
         elif _Listener.began is None:
             self._start_clock()

@@ -84,9 +84,7 @@ Examples:
 )
 @click.argument("data_set", metavar="DATASET", type=DATA_SET)
 @click.option("--count", type=click.IntRange(min=1), default=15, show_default=True, help="How many examples.")
-@click.option(
-    "--start", type=click.IntRange(min=0), default=0, show_default=True, help="The first one's index."
-)
+@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="The first one's index.")
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
 @data_dir_option
 @debug_option

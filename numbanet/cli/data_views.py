@@ -89,9 +89,7 @@ def show_data_set(name_or_path: str, data_dir: str | None, split: str, start: in
     dataset = load_data(console, name_or_path, data_dir)
     x, y = dataset.train if split == "train" else dataset.test
     if start >= len(y):
-        raise DataError(
-            f"--start {start}: {dataset.name} has {len(y):,} {split} examples, 0 to {len(y) - 1}."
-        )
+        raise DataError(f"--start {start}: {dataset.name} has {len(y):,} {split} examples, 0 to {len(y) - 1}.")
     say(console, f"{dataset.name}: {described(dataset)}", "bold")
     per_class = np.bincount(y, minlength=dataset.num_classes)
     counts = ", ".join(f"{name}: {n:,}" for name, n in zip(dataset.classes, per_class, strict=True))

@@ -88,9 +88,7 @@ def _print_advice(console: Console, findings: list[Finding]) -> None:
     if not concerns:
         say(console, "all is well", "green")
     for finding in concerns:
-        console.print(
-            Text.assemble((finding.name, STYLES[finding.state]), f": {finding.advice}"), soft_wrap=True
-        )
+        console.print(Text.assemble((finding.name, STYLES[finding.state]), f": {finding.advice}"), soft_wrap=True)
 
 
 def _versions() -> Iterator[Finding]:
@@ -114,9 +112,7 @@ def _processor() -> Iterator[Finding]:
     present = host_features()
     yield Finding("features", " ".join(name for name in VECTOR_FEATURES if name in present) or "none known")
     forced = " (forced by NUMBANET_SIMD)" if os.environ.get("NUMBANET_SIMD") else ""
-    width = (
-        f"{UNIT.name}: {UNIT.bytes * 8} bits, {UNIT.bytes // 4} float32 in each of {UNIT.registers} registers"
-    )
+    width = f"{UNIT.name}: {UNIT.bytes * 8} bits, {UNIT.bytes // 4} float32 in each of {UNIT.registers} registers"
     yield Finding("vector unit", width + forced)
 
 

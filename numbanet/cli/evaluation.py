@@ -43,9 +43,7 @@ def evaluate(
     x, y = dataset.train if split == "train" else dataset.test
     size = batch_size or PREDICT_BATCH
     with compilation_shown(console):
-        model.predict(
-            x[:size], batch_size=size
-        )  # compiles or loads the kernels, so that the clock sees none of it
+        model.predict(x[:size], batch_size=size)  # compiles or loads the kernels, so that the clock sees none of it
     began = time.perf_counter()
     guesses = np.argmax(model.predict(x, batch_size=size), axis=1)
     seconds = time.perf_counter() - began
@@ -96,9 +94,7 @@ def _show(
         console.print(facts(_mistakes(y, guesses, classes)))
 
 
-def _mistakes(
-    y: NDArray[np.int64], guesses: NDArray[np.int64], classes: Sequence[str]
-) -> list[tuple[str, str]]:
+def _mistakes(y: NDArray[np.int64], guesses: NDArray[np.int64], classes: Sequence[str]) -> list[tuple[str, str]]:
     """The commonest pairs of (true class, guess), with how often."""
     wrong = guesses != y
     pairs, counts = np.unique(y[wrong] * len(classes) + guesses[wrong], return_counts=True)

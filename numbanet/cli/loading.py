@@ -9,9 +9,7 @@ from numbanet.cli.fetching import make_reporter
 from numbanet.data.datasets import DIGITS
 
 
-def load_data(
-    console: Console, name_or_path: str, data_dir: str | None, limit: int | None = None
-) -> data.Dataset:
+def load_data(console: Console, name_or_path: str, data_dir: str | None, limit: int | None = None) -> data.Dataset:
     """`data.load`, with progress on `console`; seed 0 always: every command sees the same test set."""
     reporter = make_reporter(console)
     if name_or_path != DIGITS:

@@ -65,6 +65,5 @@ def check_fits(model: Sequential, path: str, dataset: Dataset) -> None:
         )
     if model.output_shape != (dataset.num_classes,):
         raise ModelError(
-            f"{path} has outputs of shape {model.output_shape}; {dataset.name} has "
-            f"{dataset.num_classes} classes."
+            f"{path} has outputs of shape {model.output_shape}; {dataset.name} has {dataset.num_classes} classes."
         )

@@ -28,9 +28,7 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4
             self.fail(unknown_name(self.name, value, self.known()), param, ctx)
         return str(value)
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The known names that begin so."""
         return [CompletionItem(name) for name in self.known() if name.startswith(incomplete)]
 
@@ -50,9 +48,7 @@ class DataSetName(Name):
             self.fail(unknown_name(self.name, value, self.known()) + advice, param, ctx)
         return str(value)
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Known names first; files where none fits."""
         found = super().shell_complete(ctx, param, incomplete)
         return found or [CompletionItem(incomplete, type="file")]
@@ -63,9 +59,7 @@ class Widths(click.ParamType):  # type: ignore[type-arg]
 
     name = "widths"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """A tuple of positive numbers."""
         if isinstance(value, tuple):
             return value

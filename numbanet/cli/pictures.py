@@ -57,9 +57,7 @@ def _as_input(path: Path, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.min() < 0 or array.max() > 255:
-        raise DataError(
-            f"{path}: expected whole numbers from 0 to 255, found {array.min()} to {array.max()}."
-        )
+        raise DataError(f"{path}: expected whole numbers from 0 to 255, found {array.min()} to {array.max()}.")
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 

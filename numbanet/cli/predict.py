@@ -24,12 +24,8 @@ An image file is turned gray, resized to the model's input, and inverted where i
 )
 @click.argument("model", type=click.Path())
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--data", "data_set", type=DATA_SET, help="Whose test examples indices mean. [default: the model's]"
-)
-@click.option(
-    "--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many classes to show."
-)
+@click.option("--data", "data_set", type=DATA_SET, help="Whose test examples indices mean. [default: the model's]")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many classes to show.")
 @data_dir_option
 @json_option
 @compute_options

@@ -103,9 +103,7 @@ def _test_examples(text: str, dataset: Dataset) -> Iterator[Example]:
         yield Example(x[index], f"{dataset.name} test {index}", int(y[index]))
 
 
-def _show(
-    console: Console, example: Example, names: Sequence[str], probabilities: NDArray[Any], top: int
-) -> None:
+def _show(console: Console, example: Example, names: Sequence[str], probabilities: NDArray[Any], top: int) -> None:
     console.print(_headline(example, names, probabilities))
     if example.remark:
         console.print(Text(example.remark, "dim"))

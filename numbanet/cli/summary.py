@@ -15,9 +15,7 @@ Examples:
 )
 @click.argument("file", metavar="[MODEL]", type=click.Path(), required=False)
 @click.option("--model", type=MODEL, help="A model by name, instead of a file.")
-@click.option(
-    "--data", "data_set", type=DATA_SET, default="mnist", show_default=True, help="What --model is for."
-)
+@click.option("--data", "data_set", type=DATA_SET, default="mnist", show_default=True, help="What --model is for.")
 @hidden_option
 @dropout_option
 @data_dir_option

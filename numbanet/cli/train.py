@@ -35,9 +35,7 @@ Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops a
 )
 @click.argument("data_set", metavar="DATASET", type=DATA_SET)
 @click.option("--model", type=MODEL, default="mlp", show_default=True, help="Which network.")
-@click.option(
-    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]"
-)
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]")
 @batch_size_option
 @click.option(
     "--lr",
@@ -64,9 +62,7 @@ Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops a
     metavar="FILE",
     help="Where to save. [default: DATASET-MODEL.safetensors, here]",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Train on one batch, test, save to a temporary file and load it back."
-)
+@click.option("--dry-run", is_flag=True, help="Train on one batch, test, save to a temporary file and load it back.")
 @json_option
 @compute_options
 def command(**options: Any) -> None:

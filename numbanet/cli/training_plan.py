@@ -63,9 +63,7 @@ class Plan:
         """A new model with its initial weights."""
         chosen = {"hidden": self.options.hidden, "dropout": self.options.dropout}
         given = {name: value for name, value in chosen.items() if value is not None}
-        return zoo.build(
-            self.options.model, self.dataset, seed=self.options.seed, device=self.device, **given
-        )
+        return zoo.build(self.options.model, self.dataset, seed=self.options.seed, device=self.device, **given)
 
     def fit(self, model: Sequential, dataset: Dataset, callbacks: list[Callback]) -> History:
         """Train on a data set, testing after each epoch."""

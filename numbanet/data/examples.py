@@ -103,9 +103,7 @@ def _check_labels(y: NDArray[Any], count: int, where: str, x_where: str) -> None
     if y.dtype.kind not in "uiUb":
         raise DataError(f"{where}: expected integer or string labels, found {y.dtype}. Use y.astype(int).")
     if len(y) != count:
-        raise DataError(
-            f"{where}: expected {count:,} labels, one for each row of {x_where}, found {len(y):,}."
-        )
+        raise DataError(f"{where}: expected {count:,} labels, one for each row of {x_where}, found {len(y):,}.")
 
 
 def encode_labels(train: NDArray[Any], test: NDArray[Any]) -> tuple[Labels, Labels, tuple[str, ...]]:

@@ -58,9 +58,7 @@ def load_path(path: Path, seed: int) -> Dataset:
         raise DataError(f"{path}: one IDX file is not a data set. Name the folder of all four: {path.parent}")
     if start[:2] == b"\x1f\x8b" or b"\0" not in start:
         return load_csv(path, seed)
-    raise DataError(
-        f"{path}: expected {KINDS}, found a file that starts with the bytes {start[:8].hex(' ')}."
-    )
+    raise DataError(f"{path}: expected {KINDS}, found a file that starts with the bytes {start[:8].hex(' ')}.")
 
 
 def load_folder(folder: Path) -> Dataset:

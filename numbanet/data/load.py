@@ -48,8 +48,7 @@ def load(
     if looks_like_path(name_or_path):
         return load_path(Path(name_or_path), seed).first(limit)
     raise DataError(
-        unknown_name("data set", name_or_path, available())
-        + " Or give a path: a folder of IDX files, an .npz, a CSV."
+        unknown_name("data set", name_or_path, available()) + " Or give a path: a folder of IDX files, an .npz, a CSV."
     )
 
 
@@ -115,7 +114,5 @@ def _examples(source: Source, images: RemoteFile, labels: RemoteFile, x_path: Pa
         arrays.append(array)
     x, y = arrays
     if y.max() >= len(source.classes):
-        raise DataError(
-            f"{y_path}: expected labels below {len(source.classes)}, found {y.max()}. Get it again."
-        )
+        raise DataError(f"{y_path}: expected labels below {len(source.classes)}, found {y.max()}. Get it again.")
     return x[..., np.newaxis], y.astype(np.int64)

@@ -40,9 +40,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             arrays = {}
             for key in KEYS:
                 arrays[key] = archive[key]
-                if not isinstance(
-                    arrays[key], np.ndarray
-                ):  # NumPy hands out a member it does not know as bytes
+                if not isinstance(arrays[key], np.ndarray):  # NumPy hands out a member it does not know as bytes
                     raise ValueError("it is not an array in NumPy's format")
             return arrays
     except (

@@ -33,9 +33,7 @@ def load_csv(path: Path, seed: int) -> Dataset:
     """One CSV; a fifth of every class, chosen by `seed`, becomes the test set."""
     x, names = _read(path)
     if len(x) < 2:
-        raise DataError(
-            f"{path}: expected at least two rows, one to train and one to test on, found {len(x)}."
-        )
+        raise DataError(f"{path}: expected at least two rows, one to train and one to test on, found {len(x)}.")
     (train, test), where = split(table_inputs(x), _labels(names), seed), str(path)
     return assemble(path.name.split(".")[0], train, test, (where, where, where, where))
 
@@ -146,9 +144,7 @@ def _number(cell: str) -> float:
 def _is_header(row: list[str]) -> bool:
     """A first row with a word where numbers belong, or with a usual name for the label column."""
     cells = [cell.strip().lower() for cell in row]
-    return cells[0] in LABEL_HEADERS or any(
-        math.isnan(_number(cell)) and cell not in ("", "nan") for cell in cells[1:]
-    )
+    return cells[0] in LABEL_HEADERS or any(math.isnan(_number(cell)) and cell not in ("", "nan") for cell in cells[1:])
 
 
 def _labels(names: list[str]) -> NDArray[Any]:

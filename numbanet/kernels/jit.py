@@ -35,6 +35,7 @@ EXACT = {"contract", "nsz"}
 
 # Typed as anything: its settings are made at run time from the environment.
 config: Any = numba.config
+module_function: Any = cgutils.get_or_insert_function
 
 _compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
 
@@ -165,7 +166,7 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
                     marker.touch()
                 values = [context.get_value_type(t) for t in signature.args]
                 function_type = ir.FunctionType(context.get_value_type(signature.return_type), values)
-                target = cgutils.get_or_insert_function(builder.module, function_type, f"{symbol}_{element}")
+                target = module_function(builder.module, function_type, f"{symbol}_{element}")
                 return builder.call(target, args)
 
             return signature_of(element), codegen

@@ -21,9 +21,7 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OMP_WAIT_POLICY": "passive"} | extra
 
 
-def numbanet(
-    *arguments: str, cwd: Path, timeout: float = 120, **extra: str
-) -> subprocess.CompletedProcess[str]:
+def numbanet(*arguments: str, cwd: Path, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
     """The finished process, its stdout and stderr apart; `extra` are environment variables."""
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -60,9 +58,7 @@ def assert_fails(process: subprocess.CompletedProcess[str], code: int, *fragment
         assert fragment in process.stderr, process.stderr
 
 
-def on_terminal(
-    *arguments: str, cwd: Path, columns: int = 80, timeout: float = 120, **extra: str
-) -> tuple[int, str]:
+def on_terminal(*arguments: str, cwd: Path, columns: int = 80, timeout: float = 120, **extra: str) -> tuple[int, str]:
     """Exit code, and all that the process wrote to a terminal so wide."""
     import fcntl
     import pty

@@ -57,9 +57,7 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    "command", ["numbanet --help", "numbanet data show digits --count 200", "numbanet doctor"]
-)
+@pytest.mark.parametrize("command", ["numbanet --help", "numbanet data show digits --count 200", "numbanet doctor"])
 def test_a_reader_that_stops_early(command: str, warm: Path, tmp_path: Path) -> None:
     done = shell(f"{command} | head -n 1", tmp_path)
     assert len(done.stdout.splitlines()) == 1

@@ -91,9 +91,7 @@ def test_a_file_that_is_no_model(command: tuple[str, ...], tmp_path: Path) -> No
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:
-    assert_fails(
-        numbanet("evaluate", "none.safetensors", cwd=tmp_path), 1, "none.safetensors", "no such file"
-    )
+    assert_fails(numbanet("evaluate", "none.safetensors", cwd=tmp_path), 1, "none.safetensors", "no such file")
 
 
 def test_a_cut_model(model: str, tmp_path: Path) -> None:

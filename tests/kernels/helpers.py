@@ -18,9 +18,7 @@ from numbanet.kernels import cpu, reference
 DTYPES = (np.float32, np.float64)
 ROOT = Path(__file__).parents[2]
 GUARD = 67  # elements on either side of an output; odd, so that outputs are not aligned to anything
-POISON = (
-    0xDB  # repeated, it is a huge negative number in every float and integer type that no kernel computes
-)
+POISON = 0xDB  # repeated, it is a huge negative number in every float and integer type that no kernel computes
 
 # Examples are bounded so that the whole folder stays under 90 s; a deadline would only measure the machine.
 # Hypothesis's own random choice is kept: it finds more over many runs, and prints how to repeat a failure.

@@ -62,18 +62,12 @@ def backward_bound(name: str, alpha: float, x: Array, y: Array, dy: Array, want:
             return 3 * e * gradient + tiny(dtype)
         case "silu":
             share = 1 / (1 + np.exp(np.minimum(-x, 700)))
-            return 8 * e * gradient * share * (1 + np.abs(x)) + 4 * tiny(dtype) * (1 + np.abs(x)) * (
-                1 + gradient
-            )
+            return 8 * e * gradient * share * (1 + np.abs(x)) + 4 * tiny(dtype) * (1 + np.abs(x)) * (1 + gradient)
         case "gelu":
             # cdf + x pdf: both as in the forward pass, and they have opposite signs below zero.
             size = gradient * np.exp(-x * x / 2) * (1 + np.abs(x)) * (10 + 2 * x * x)
             ended = 2e-17 * (x < -6 * math.sqrt(2)) * gradient
-            return (
-                ended
-                + e * (size + gradient * (x > -1) * 4)
-                + 4 * tiny(dtype) * (1 + np.abs(x)) * (1 + gradient)
-            )
+            return ended + e * (size + gradient * (x > -1) * 4) + 4 * tiny(dtype) * (1 + np.abs(x)) * (1 + gradient)
         case _:
             # gelu_tanh: 1 + t and 1 - t^2 cancel to an absolute error, and slope multiplies the latter.
             slope = 0.8 * (1 + 0.14 * x * x)

@@ -31,9 +31,7 @@ CASES = [
 ]  # fmt: skip
 
 
-def operands(
-    rng: np.random.Generator, m: int, n: int, k: int, ta: bool, tb: bool, dtype: Any, whole: bool
-) -> Any:
+def operands(rng: np.random.Generator, m: int, n: int, k: int, ta: bool, tb: bool, dtype: Any, whole: bool) -> Any:
     """C, A and B. Whole numbers of at most 3 bits make every product and every sum exact."""
 
     def draw(shape: tuple[int, int]) -> np.ndarray[Any, Any]:
@@ -113,9 +111,7 @@ def test_extreme_magnitudes(dtype: Any) -> None:
     [(got, _)] = both("gemm", out((9, 20), dtype), a, b, False, False, False)
     np.testing.assert_array_equal(got, 3 * smallest)
     with np.errstate(over="ignore"):
-        [(got, _)] = both(
-            "gemm", out((9, 20), dtype), np.full((9, 3), largest, dtype), b, False, False, False
-        )
+        [(got, _)] = both("gemm", out((9, 20), dtype), np.full((9, 3), largest, dtype), b, False, False, False)
     np.testing.assert_array_equal(got, np.inf)
 
 

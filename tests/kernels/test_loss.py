@@ -17,9 +17,7 @@ from .helpers import DTYPES, Out, adversarial, assert_within, both, eps, normal,
 Array = np.ndarray[Any, Any]
 BEFORE = np.array([3.0, 5.0, 2.0, 7.0])  # `totals` is added to: what was there stays
 SHAPES = ((1, 1), (1, 10), (128, 10), (37, 53), (3, 9001), (9001, 3), (20_000, 2), (5, 1))
-logits = st.one_of(
-    st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, 16.0, 1e-40])
-)
+logits = st.one_of(st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, 16.0, 1e-40]))
 
 
 def run(name: str, z: Array, *rest: Any, gradient: bool = True) -> Any:
@@ -37,9 +35,7 @@ def check(name: str, z: Array, *rest: Any, loss_bound: Array, gradient_bound: Ar
             assert_within(*dz, gradient_bound + 4 * tiny(z.dtype), f"gradient of {name}")
         # The totals are float64: beyond the losses' own errors only the sum's and the subtraction of BEFORE.
         slack = 1e-14 * (len(z) + 10)
-        assert_within(
-            added[0], wanted[0], np.sum(loss_bound) + slack * (10 + np.sum(np.abs(losses[1]))), "total"
-        )
+        assert_within(added[0], wanted[0], np.sum(loss_bound) + slack * (10 + np.sum(np.abs(losses[1]))), "total")
         assert_within(added[1:], wanted[1:], slack * (10 + np.abs(wanted[1:])), "weights, hits, samples")
 
 
@@ -141,9 +137,7 @@ def test_adversarial_cross_entropy(data: Any, dtype: Any, n: int, c: int, smooth
     z = data.draw(hnp.arrays(np.float32, (n, c), elements=logits)).astype(dtype)
     labels = data.draw(hnp.arrays(np.int64, n, elements=st.integers(0, c - 1)))
     weight = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.015625, 100, width=32))
-    weights = data.draw(hnp.arrays(np.float32, data.draw(st.sampled_from([0, c])), elements=weight)).astype(
-        dtype
-    )
+    weights = data.draw(hnp.arrays(np.float32, data.draw(st.sampled_from([0, c])), elements=weight)).astype(dtype)
     if weights.size:
         weights[labels[0]] = 1  # a batch that weighs nothing has a test of its own
     check_cross_entropy(z, labels, weights, smoothing)
@@ -224,9 +218,7 @@ def test_a_diverged_network_shows(bad: float, dtype: Any) -> None:
 def test_a_batch_that_weighs_nothing(kernels: Any) -> None:
     """All labels of weight 0: 0 / 0 would be NaN in every gradient, and then in every weight of the network."""
     totals, losses, dz = np.zeros(4), np.empty(3), np.full((3, 2), np.nan)
-    kernels.cross_entropy(
-        totals, losses, dz, np.ones((3, 2)), np.zeros(3, np.int64), np.array([0.0, 1.0]), 0.0
-    )
+    kernels.cross_entropy(totals, losses, dz, np.ones((3, 2)), np.zeros(3, np.int64), np.array([0.0, 1.0]), 0.0)
     np.testing.assert_array_equal(dz, 0)
     np.testing.assert_array_equal(losses, 0)
     np.testing.assert_array_equal(totals[[0, 1, 3]], [0, 0, 3])

@@ -36,9 +36,7 @@ class Options:
         return self.clip, self.l1, self.l2, self.decay, self.decay_end
 
 
-def arguments(
-    name: str, w: Any, g: Array, states: tuple[Any, Any], o: Options
-) -> tuple[str, tuple[Any, ...]]:
+def arguments(name: str, w: Any, g: Array, states: tuple[Any, Any], o: Options) -> tuple[str, tuple[Any, ...]]:
     """The kernel and its arguments; `states` are velocity, or square and velocity, or m and v."""
     rate, scale, (first, second) = np.array([o.rate]), np.array([o.scale]), states
     match name:
@@ -65,9 +63,7 @@ def arguments(
             )
 
 
-def bounds(
-    name: str, w: Array, g: Array, first: Array, second: Array, o: Options
-) -> tuple[Array, Array, Array]:
+def bounds(name: str, w: Array, g: Array, first: Array, second: Array, o: Options) -> tuple[Array, Array, Array]:
     """The errors to allow in w, in the first state (velocity, m) and in the second (square, v).
 
     Each is the number of roundings behind a term times the term's size, followed through the formulas. `size` is
@@ -226,13 +222,9 @@ def test_moments_decay_through_denormals(name: str, dtype: Any) -> None:
     for array in (w, first, second):
         assert np.isfinite(array).all()
     np.testing.assert_allclose(w, before, rtol=0, atol=1e-6)
-    moments = {"rmsprop": (second,), "adam": (first,), "rmsprop_momentum": (first, second)}.get(
-        name, (first,)
-    )
+    moments = {"rmsprop": (second,), "adam": (first,), "rmsprop_momentum": (first, second)}.get(name, (first,))
     for moment in moments:
-        assert not ((moment != 0) & (np.abs(moment) < smallest)).any(), (
-            "a denormal was kept: the slow kind of number"
-        )
+        assert not ((moment != 0) & (np.abs(moment) < smallest)).any(), "a denormal was kept: the slow kind of number"
 
 
 def test_other_kernels_keep_their_denormals() -> None:

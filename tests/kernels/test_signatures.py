@@ -46,6 +46,5 @@ def test_codes_are_those_of_all_targets(module: ModuleType) -> None:
 
 def test_importing_the_kernels_package_imports_no_compiler() -> None:
 
-
     code = "import sys, numbanet.kernels, numbanet.kernels.codes, numbanet.kernels.reference; sys.exit('numba' in sys.modules)"
     assert_succeeded(run_python(code))

@@ -17,9 +17,7 @@ from .helpers import DTYPES, adversarial, assert_within, both, eps, out, tiny
 Array = np.ndarray[Any, Any]
 # One row, few and many; one class, primes, a whole vector; rows beyond one chunk (8192) and enough for two threads.
 SHAPES = ((1, 1), (1, 10), (3, 1), (7, 2), (128, 10), (37, 53), (5, 1000), (3, 9001), (4099, 7), (0, 10))
-logits = st.one_of(
-    st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, -1e-40, -np.inf])
-)
+logits = st.one_of(st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, -1e-40, -np.inf]))
 
 
 def check_forward(x: Array) -> None:
@@ -28,9 +26,7 @@ def check_forward(x: Array) -> None:
     e, c = eps(x.dtype), x.shape[1]
     with np.errstate(invalid="ignore"):
         distance = np.abs(x - np.max(x, axis=1, keepdims=True, initial=-np.inf)).astype(np.float64)
-    distance = np.minimum(
-        np.nan_to_num(distance, posinf=800), 800
-    )  # beyond, the power is 0 whatever the error
+    distance = np.minimum(np.nan_to_num(distance, posinf=800), 800)  # beyond, the power is 0 whatever the error
     [(got, want)] = both("softmax_forward", out(x.shape, x.dtype), x)
     assert_within(got, want, e * (c / 2 + 6 + distance) * want + 2 * tiny(x.dtype), "softmax")
     [(got, want)] = both("log_softmax_forward", out(x.shape, x.dtype), x)

@@ -20,9 +20,7 @@ from .helpers import DTYPES, both, out
 Array = np.ndarray[Any, Any]
 LIMIT = 2.0  # ulp: what the kernels promise
 STRIDE = 1021  # a prime: every exponent and 8216 fractions of each, 4 million in all
-EXACT = (
-    np.longdouble
-)  # the 80-bit float of x86 or the 128-bit one of Arm: an error of at most 2^-11 ulp of float64
+EXACT = np.longdouble  # the 80-bit float of x86 or the 128-bit one of Arm: an error of at most 2^-11 ulp of float64
 HAS_EXACT = np.finfo(EXACT).nmant >= 63
 needs_exact = pytest.mark.skipif(not HAS_EXACT, reason="long double is no wider than float64 here")
 

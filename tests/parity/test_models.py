@@ -111,7 +111,9 @@ def groups(theirs: Any, decay: float) -> list[dict[str, Any]]:
             {"params": [p for n, p in named if "bias" in n], "weight_decay": 0.0}]  # fmt: skip
 
 
-def train(ours: nn.Sequential, theirs: Any, step: Any, optimizer: Any, loss: Any, targets: Any, clip: float = 0) -> None:
+def train(
+    ours: nn.Sequential, theirs: Any, step: Any, optimizer: Any, loss: Any, targets: Any, clip: float = 0
+) -> None:
     """Ten steps of both, on ten batches; after each the losses agree, in the end all weights."""
     rng = np.random.default_rng(34)
     for _ in range(10):

@@ -48,7 +48,9 @@ def test_activation(name: str, dtype: Any, rng: np.random.Generator) -> None:
     z = tensor(x, gradient=True)
     theirs = THEIRS[name](z)
     theirs.backward(tensor(dy))
-    np.testing.assert_allclose(y, theirs.detach(), rtol=0, atol=8 * np.finfo(dtype).eps * np.maximum(1, np.abs(x)).max())
+    np.testing.assert_allclose(
+        y, theirs.detach(), rtol=0, atol=8 * np.finfo(dtype).eps * np.maximum(1, np.abs(x)).max()
+    )
     # gelu_tanh: both sides round 1 - tanh^2 to an eps and multiply it by x times a slope, up to 30.
     assert_equal(dx, z.grad, 100 if name == "gelu_tanh" else 16, "gradient")
 

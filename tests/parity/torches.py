@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: parity runs where it is, in CI apart from the rest")
+torch = pytest.importorskip(
+    "torch", reason="PyTorch is not installed: parity runs where it is, in CI apart from the rest"
+)
 torch.set_num_threads(1)
 
 DTYPES = (np.float32, np.float64)

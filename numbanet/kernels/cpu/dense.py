@@ -52,9 +52,7 @@ def dense_forward(y, x, w, b, activation):
     """y = activation(x @ w + b), with `activation` one of codes.FUSED."""
     (n, width_in), width_out = x.shape, w.shape[1]
     if w.shape[0] != width_in or y.shape != (n, width_out) or (b.size and b.size != width_out):
-        raise ValueError(
-            "dense_forward: the shapes of y (n, out), x (n, in), w (in, out), b (out,) do not fit"
-        )
+        raise ValueError("dense_forward: the shapes of y (n, out), x (n, in), w (in, out), b (out,) do not fit")
     tile = VECTORS * vector_lanes(pointer(y))
     row_parts, column_parts = divide(n, width_out, width_in, tile)
     if row_parts * column_parts == 1:
@@ -115,9 +113,7 @@ def dense_backward_input(dx, dy, w):
     """dx = dy @ w.T."""
     (n, width_out), width_in = dy.shape, w.shape[0]
     if w.shape[1] != width_out or dx.shape != (n, width_in):
-        raise ValueError(
-            "dense_backward_input: the shapes of dx (n, in), dy (n, out), w (in, out) do not fit"
-        )
+        raise ValueError("dense_backward_input: the shapes of dx (n, in), dy (n, out), w (in, out) do not fit")
     tile = VECTORS * vector_lanes(pointer(dx))
     row_parts, column_parts = divide(n, width_in, width_out, tile)
     if row_parts * column_parts == 1:

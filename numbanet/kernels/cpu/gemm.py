@@ -198,9 +198,7 @@ def gemm(c, a, b, trans_a, trans_b, accumulate):
     tile = VECTORS * vector_lanes(pointer(c))
     row_parts, column_parts = divide(m, n, k, tile)
     if row_parts * column_parts == 1:  # no parallel loop, which would cost more than a small product
-        multiply_block(
-            pointer(c), n, pointer(a), a_row, a_col, pointer(b), b_row, b_col, m, n, k, np.int64(accumulate)
-        )
+        multiply_block(pointer(c), n, pointer(a), a_row, a_col, pointer(b), b_row, b_col, m, n, k, np.int64(accumulate))
         return
     for index in prange(row_parts * column_parts):
         i, rows, j, columns = rectangle(index, row_parts, column_parts, m, n, tile)

@@ -168,9 +168,7 @@ def cross_entropy_probabilities(totals, losses, dz, z, probabilities, class_weig
     check_shapes(losses, dz, z)
     n, classes = z.shape
     if probabilities.shape != z.shape or (class_weights.size and class_weights.size != classes):
-        raise ValueError(
-            "cross_entropy_probabilities: probabilities must be (n, c), class_weights (c,) or empty"
-        )
+        raise ValueError("cross_entropy_probabilities: probabilities must be (n, c), class_weights (c,) or empty")
     scale = z.dtype.type(1.0 / n)
     smooth = z.dtype.type(smoothing / classes)
     sharp = z.dtype.type(1.0 - smoothing)

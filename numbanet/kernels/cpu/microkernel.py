@@ -57,9 +57,7 @@ def make_tile(rows: int, vectors: int) -> Any:
         accumulate: Any,
     ) -> Any:  # fmt: skip
         integer = types.int64
-        signature = types.void(
-            c, integer, a, integer, integer, b, integer, integer, integer, integer, types.boolean
-        )
+        signature = types.void(c, integer, a, integer, integer, b, integer, integer, integer, integer, types.boolean)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             c, c_row, a, a_row, a_col, b, b_row, k, m, n, accumulate = args
@@ -68,9 +66,7 @@ def make_tile(rows: int, vectors: int) -> Any:
             unit = _Vectors(builder, vector, dtype.bitwidth // 8)
             last = builder.sub(m, _constant(1))
             rows_of_a = [
-                builder.mul(
-                    a_row, builder.select(builder.icmp_signed("<", last, _constant(i)), last, _constant(i))
-                )
+                builder.mul(a_row, builder.select(builder.icmp_signed("<", last, _constant(i)), last, _constant(i)))
                 for i in range(rows)
             ]
 
@@ -79,10 +75,7 @@ def make_tile(rows: int, vectors: int) -> Any:
                 result = []
                 for i in range(rows):
                     a_vector = unit.broadcast(builder.gep(a, [rows_of_a[i]]))
-                    result += [
-                        unit.multiply_add(a_vector, b_vectors[j], sums[i * vectors + j])
-                        for j in range(vectors)
-                    ]
+                    result += [unit.multiply_add(a_vector, b_vectors[j], sums[i * vectors + j]) for j in range(vectors)]
                 return result
 
             for i in range(rows):  # C is needed only after the loop: let it come while k runs
@@ -93,9 +86,7 @@ def make_tile(rows: int, vectors: int) -> Any:
             for i in range(rows):
                 with builder.if_then(builder.icmp_signed("<", _constant(i), m), likely=True):
                     row = builder.gep(c, [builder.mul(c_row, _constant(i))])
-                    _store_row(
-                        builder, unit, row, sums[i * vectors : (i + 1) * vectors], width, n, full, accumulate
-                    )
+                    _store_row(builder, unit, row, sums[i * vectors : (i + 1) * vectors], width, n, full, accumulate)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -167,9 +158,7 @@ class _Vectors:
         self.builder.call(function, [value, self.builder.bitcast(address, pointer), align, mask])
 
 
-def _loop_over_k(
-    builder: Any, k: Any, sums: list[Any], a: Any, a_col: Any, b: Any, b_row: Any, step: Any
-) -> list[Any]:
+def _loop_over_k(builder: Any, k: Any, sums: list[Any], a: Any, a_col: Any, b: Any, b_row: Any, step: Any) -> list[Any]:
     """for k times: sums = step(sums, a, b); a += a_col; b += b_row. All of it in registers."""
     before = builder.block
     body, after = builder.append_basic_block("k.body"), builder.append_basic_block("k.after")

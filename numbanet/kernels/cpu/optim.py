@@ -136,9 +136,7 @@ def rmsprop(w, g, square, velocity, rate, scale, rho, epsilon, mu, clip, l1, l2,
         mode = flush_denormals()
         j = decayed_part(i, k, decay_end)
         rmsprop_part(w[i:j], g[i:j], square[i:j], velocity[i:j], r, sc, ro, rest, e, m, c, a, b, shrink)
-        rmsprop_part(
-            w[j:k], g[j:k], square[j:k], velocity[j:k], r, sc, ro, rest, e, m, c, zero, zero, real(1)
-        )
+        rmsprop_part(w[j:k], g[j:k], square[j:k], velocity[j:k], r, sc, ro, rest, e, m, c, zero, zero, real(1))
         restore_denormals(mode)
 
 

@@ -53,9 +53,7 @@ def _choose_unit() -> VectorUnit:
         if forced not in UNITS:
             raise ImportError(f"NUMBANET_SIMD={forced!r} is unknown. Expected one of {', '.join(UNITS)}.")
         if UNITS[forced].feature not in present:
-            raise ImportError(
-                f"NUMBANET_SIMD={forced} needs {UNITS[forced].feature}, which this processor lacks."
-            )
+            raise ImportError(f"NUMBANET_SIMD={forced} needs {UNITS[forced].feature}, which this processor lacks.")
         return UNITS[forced]
     for unit in UNITS.values():
         if unit.feature in present:

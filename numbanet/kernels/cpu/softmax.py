@@ -78,9 +78,7 @@ def softmax_backward(dx, dy, y):
 def log_softmax_forward(y, x):
     """y[i] = x[i] - log(sum e^x[i])."""
     if y.shape != x.shape or x.shape[1] == 0:
-        raise ValueError(
-            "log_softmax_forward: y and x must have the same shape (n, classes), with classes > 0"
-        )
+        raise ValueError("log_softmax_forward: y and x must have the same shape (n, classes), with classes > 0")
     blocks, height = row_blocks(x.shape[0], x.shape[1])
     for index in prange(blocks):
         block = np.int64(index)

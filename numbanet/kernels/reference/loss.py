@@ -20,9 +20,7 @@ def _log_softmax(z: Array) -> Array:
     return np.asarray(centred - np.log(np.sum(np.exp(centred), axis=1, keepdims=True)))
 
 
-def _finish(
-    totals: Array, losses: Array, dz: Array, loss: Array, gradient: Array, weight: float, hits: float
-) -> None:
+def _finish(totals: Array, losses: Array, dz: Array, loss: Array, gradient: Array, weight: float, hits: float) -> None:
     """Write what all losses write; `gradient` is that of the sum of losses, `weight` the sum of weights."""
     losses[...] = loss
     if dz.size:
