@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-SPINS = "2000"  # about 50 us; libgomp's own default is 300,000
+SPINS = "5000"  # some 100 us; libgomp's own default is 300,000
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # whoever has set one of these knows better
 
 

@@ -23,7 +23,10 @@ from numbanet.kernels.jit import helper, kernel, shared
 DEPTH = 512  # most steps of k in a block. Deep, because each block reads and writes all of C once more
 PANEL = DEPTH * VECTORS * UNIT.bytes // 4  # elements of the room for a panel, on the thread's stack
 HEIGHT = 384  # most rows of A in a block: 384 x 512 x 4 bytes = 768 KB, three quarters of a usual L2
-PACK_B_ROWS = 8 * ROWS  # fewer rows of C than this do not repay copying a panel of B
+PACK_B_ROWS = 256  # fewer rows of C than this do not repay copying a panel of a B whose rows are short,
+PACK_WIDE_B_ROWS = 64  # nor fewer than this where they are long:
+WIDE_B = 768  # elements of a row from which a panel's rows lie on pages of their own
+PACK_A_SIZE = 200_000  # an A of fewer elements stays in L2 without being copied
 PACK_A_PANELS = 6  # fewer panels than this do not repay copying rows of A
 SERIAL_WORK = 50_000  # multiply-adds below which a second thread costs more than it brings
 
@@ -159,7 +162,8 @@ def multiply_block(c, c_row, a, a_row, a_col, b, b_row, b_col, m, n, k, accumula
         for i in range(m):
             for j in range(n):
                 c[i * c_row + j] = 0
-    pack_a = n > PACK_A_PANELS * width
+    pack_a = m * k > PACK_A_SIZE and n > PACK_A_PANELS * width
+    enough_rows = PACK_WIDE_B_ROWS if b_row >= WIDE_B else PACK_B_ROWS
     height, depth = even_step(m, HEIGHT), even_step(k, DEPTH)
     # The one allocation in the kernels: large products alone need it, and it is too large for a stack.
     workspace = np.empty(height * depth if pack_a else 0, dtype_of(c))
@@ -173,7 +177,7 @@ def multiply_block(c, c_row, a, a_row, a_col, b, b_row, b_col, m, n, k, accumula
                 a_part = pointer(workspace)
             for j in range(0, n, width):
                 columns, b_part, b_step = min(width, n - j), shift(b, p * b_row + j * b_col), b_row
-                if rows >= PACK_B_ROWS or b_col != 1 or columns < width:
+                if rows >= enough_rows or b_col != 1 or columns < width:
                     pack_panel(panel, width, b_part, b_row, b_col, steps, columns)
                     b_part, b_step = panel, width
                 c_part = shift(c, i * c_row + j)
