@@ -1,8 +1,8 @@
 """Timing contenders against each other, in turn, in one process.
 
 Machines drift: another tenant, a hotter core, a lower clock. So contenders take turns in short rounds, each round
-gives one ratio, and what is quoted is the median of the ratios. Each turn begins with calls that are not timed:
-they bring the caches back, and outlast the time for which the threads of the contender before go on spinning.
+gives one ratio, and what is quoted is the median of the ratios. Each turn begins with a pause, in which the threads of
+the contender before stop spinning (OpenBLAS's take some 30 ms), and with calls that are not timed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def take_turns(contenders: dict[str, Call], rounds: int, seconds: float, warm: f
             order.reverse()
         for name in order:
             call = contenders[name]
-            time.sleep(0.005)
+            time.sleep(0.05)
             until = time.perf_counter() + warm
             while time.perf_counter() < until:
                 call()

@@ -2,7 +2,7 @@
 
 GNU's OpenMP lets a thread that has nothing to do spin for some milliseconds before it sleeps. On a machine that has
 other things to do as well, the spinning takes the processor from the very thread that it waits for, and training
-becomes ten times slower. So let it spin just longer than the gaps between the kernels of a training step.
+becomes ten to a hundred times slower. So let it spin for about as long as falling asleep and waking up would take.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-SPINS = "5000"  # some 100 us; libgomp's own default is 300,000
+SPINS = "1000"  # some 20 us; libgomp's own default is 300,000
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # whoever has set one of these knows better
 
 

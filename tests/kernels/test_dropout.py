@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numbanet.kernels import cpu
+from numbanet.kernels import cpu, reference
 
 from .helpers import DTYPES, adversarial, assert_within, both, eps, out, tiny
 
@@ -43,6 +43,22 @@ def test_any_key(seed: int, step: int, stream: int, rate: float, size: int, dtyp
     [(got, want)] = both("dropout", out(size, dtype), x, rate, seed, np.array([step]), stream)
     np.testing.assert_array_equal(got == 0, want == 0)
     assert_within(got, want, 1.5 * eps(dtype) * np.abs(want) + tiny(dtype))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_to_the_last_bit(seed: int) -> None:
+    """One element is dropped from some rate k / 2^32 on: the same k for the kernel and the oracle."""
+    x, step = np.ones(1), np.array([1])
+
+    def first_dropped(kernels: Any) -> int:
+        low, high, y = 0, 2**32 - 1, np.empty(1)  # kept at low, dropped at high
+        while high - low > 1:
+            middle = (low + high) // 2
+            kernels.dropout(y, x, middle / 2**32, seed, step, 0)
+            low, high = (middle, high) if y[0] else (low, middle)
+        return high
+
+    assert first_dropped(cpu) == first_dropped(reference)
 
 
 def test_rate_zero_keeps_everything() -> None:
