@@ -37,6 +37,7 @@ EXACT = {"contract", "nsz"}
 config: Any = numba.config
 module_function: Any = cgutils.get_or_insert_function
 
+_shared: list[Callable[[Any], None]] = []  # what loads each shared function for one type of element
 _compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
 
 
@@ -73,7 +74,7 @@ def is_cached() -> bool:
     return any(cache_folder().rglob("*.nbc")) if cache_folder().exists() else False
 
 
-def _drop_old_caches(keep: int = 4) -> None:
+def _drop_old_caches(keep: int = 12) -> None:
     """Remove all but the `keep` most recently made folders of compiled kernels, lest they pile up."""
     root = cache_root()
     if not root.exists():
@@ -97,7 +98,25 @@ def _cache_in_our_folder() -> Iterator[None]:
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a public kernel: parallel loops (`prange`), cached on disk, the GIL released while it runs."""
     with _cache_in_our_folder():
-        return numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+        compiled = numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+    return _shared_before_cached(compiled)
+
+
+def _shared_before_cached(compiled: Any) -> Any:
+    """Let a kernel that comes from the cache find the shared functions it calls: they are loaded before it.
+
+    Not even a mark on the disk could tell at import: another process may compile the kernel a moment later.
+    """
+    load = compiled._cache.load_overload
+
+    def load_overload(signature: Any, target_context: Any) -> Any:
+        if any(isinstance(a, types.Array) and a.ndim == 2 and a.dtype == types.float64 for a in signature):
+            for provide in _shared:
+                provide(types.float64)
+        return load(signature, target_context)
+
+    compiled._cache.load_overload = load_overload
+    return compiled
 
 
 def serial_kernel(function: Callable[..., Any]) -> Any:
@@ -150,20 +169,14 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
             _compiled_and_in_use.append(compiled)
             available.add(element)
 
-        # A kernel that calls the float64 version may come from the cache, where nothing tells that it does:
-        # so once that version has been compiled it is always loaded. Programs in float32 never wait for it.
-        provide(types.float32)
-        marker = cache_folder() / f"{symbol}_float64"
-        if marker.exists():
-            provide(types.float64)
+        provide(types.float32)  # float64 when a kernel of matrices needs it: programs in float32 never wait for it
+        _shared.append(provide)
 
         def call(typingctx: Any, *arguments: Any) -> Any:
             element = arguments[0].dtype
 
             def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-                if element not in available:
-                    provide(element)
-                    marker.touch()
+                provide(element)
                 values = [context.get_value_type(t) for t in signature.args]
                 function_type = ir.FunctionType(context.get_value_type(signature.return_type), values)
                 target = module_function(builder.module, function_type, f"{symbol}_{element}")

@@ -16,7 +16,7 @@ from numba import prange
 
 from numbanet.kernels.cpu.elementwise import CHUNK, is_small
 from numbanet.kernels.cpu.softmax import largest, sum_of_exp
-from numbanet.kernels.cpu.vectormath import exp, log1p01, sigmoid
+from numbanet.kernels.cpu.vectormath import exp, log1p01, log_share, minus, sigmoid
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -83,11 +83,11 @@ def sum_of(row):
 
 
 @helper
-def smoothed_loss(row, log_normalizer, class_weights):
+def smoothed_loss(row, top, log_total, class_weights):
     """The loss against the uniform distribution, times the number of classes."""
     loss = row.dtype.type(0)
     for j in range(row.size):
-        loss += weight_of(class_weights, j) * (log_normalizer - row[j])
+        loss -= weight_of(class_weights, j) * log_share(row[j], top, log_total)
     return loss
 
 
@@ -115,9 +115,9 @@ def cross_entropy_rows(losses, dz, z, labels, class_weights, numbers, first, las
         total = sum_of(dz[i]) if dz.size else sum_of_exp(row, top)
         log_total = z.dtype.type(math.log(total))
         own = sharp * weight_of(class_weights, label)
-        losses[i] = own * (log_total - (row[label] - top))
+        losses[i] = -own * log_share(row[label], top, log_total)
         if smooth > 0:
-            losses[i] += smooth * smoothed_loss(row, top + log_total, class_weights)
+            losses[i] += smooth * smoothed_loss(row, top, log_total, class_weights)
         correct += best == label
         if dz.size:
             scale_and_shift(dz[i], scale * (own + smooth * weight_sum) / total, scale * smooth, class_weights)
@@ -146,7 +146,7 @@ def cross_entropy(totals, losses, dz, z, labels, class_weights, smoothing):
     weight_sum = z.dtype.type(0 if class_weights.size else classes)
     for j in range(class_weights.size):
         weight_sum += class_weights[j]
-    numbers = (smooth, z.dtype.type(1.0 - smoothing), z.dtype.type(1.0 / weight), weight_sum)
+    numbers = (smooth, z.dtype.type(1.0 - smoothing), z.dtype.type(1.0 / weight if weight != 0.0 else 0.0), weight_sum)
     correct = 0
     if is_small(z.size):
         correct += cross_entropy_rows(losses, dz, z, labels, class_weights, numbers, 0, n)
@@ -186,7 +186,7 @@ def cross_entropy_probabilities(totals, losses, dz, z, probabilities, class_weig
             for j in range(classes):
                 p = (sharp * target[j] + smooth) * (class_weights[j] if class_weights.size else one)
                 if p != z.dtype.type(0):  # 0 log 0 is 0, also where softmax underflows to 0
-                    loss += p * (log_total - (row[j] - top))
+                    loss -= p * log_share(row[j], top, log_total)
                 mass += p
             losses[i] = loss
             correct += argmax(row) == argmax(target)
@@ -304,7 +304,7 @@ def binary_error(losses, dz, z, target, scale, i):
     right = 0
     for j in range(row.size):
         positive = row[j] if row[j] > zero else zero
-        loss += positive - row[j] * wanted[j] + log1p01(exp(-abs(row[j])))
+        loss += minus(positive, row[j] * wanted[j]) + log1p01(exp(-abs(row[j])))
         right += (row[j] > zero) == (wanted[j] > half)
     losses[i] = loss / z.dtype.type(row.size)
     if dz.size:

@@ -59,6 +59,8 @@ def sgd_part(w, g, rate, scale, bound, l1, l2, shrink):
 @kernel
 def sgd(w, g, rate, scale, clip, l1, l2, decay, decay_end):
     """w -= rate * g."""
+    if g.size != w.size:
+        raise ValueError("sgd: the arrays differ in size")
     real = w.dtype.type
     r, s, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink = real(1.0 - rate[0] * decay)
@@ -92,6 +94,8 @@ def momentum(w, g, velocity, rate, scale, mu, nesterov, clip, l1, l2, decay, dec
 
     Sutskever et al., ICML 2013, in PyTorch's form (the rate outside the velocity).
     """
+    if g.size != w.size or velocity.size != w.size:
+        raise ValueError("momentum: the arrays differ in size")
     real = w.dtype.type
     r, s, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink, m = real(1.0 - rate[0] * decay), real(mu)
@@ -128,6 +132,8 @@ def rmsprop(w, g, square, velocity, rate, scale, rho, epsilon, mu, clip, l1, l2,
 
     velocity has size 0 when mu is 0. Tieleman and Hinton, COURSERA lecture 6.5 (2012), in PyTorch's form.
     """
+    if g.size != w.size or square.size != w.size or (velocity.size and velocity.size != w.size):
+        raise ValueError("rmsprop: the arrays differ in size")
     real = w.dtype.type
     r, sc, c, a, b, zero = real(rate[0]), real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     shrink, ro, rest, e, m = real(1.0 - rate[0] * decay), real(rho), real(1.0 - rho), real(epsilon), real(mu)
@@ -157,6 +163,8 @@ def adam(w, g, m, v, rate, scale, step, beta1, beta2, epsilon, clip, l1, l2, dec
 
     m and v are the running means of g and g^2; step[0] is 1 at the first update.
     """
+    if g.size != w.size or m.size != w.size or v.size != w.size:
+        raise ValueError("adam: the arrays differ in size")
     real = w.dtype.type
     s, c, a, b, zero = real(scale[0]), bound_of(clip, real), real(l1), real(l2), real(0)
     r = real(rate[0] / (1.0 - beta1 ** step[0]))

@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from numbanet.kernels.cpu.elementwise import CHUNK
-from numbanet.kernels.cpu.vectormath import exp
+from numbanet.kernels.cpu.vectormath import exp, log_share
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -87,7 +87,7 @@ def log_softmax_forward(y, x):
             top = largest(source)
             shift = row.dtype.type(math.log(sum_of_exp(source, top)))
             for j in range(row.size):
-                row[j] = (source[j] - top) - shift
+                row[j] = log_share(source[j], top, shift)
 
 
 @helper
