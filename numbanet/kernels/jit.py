@@ -107,6 +107,8 @@ def _shared_before_cached(compiled: Any) -> Any:
 
     Not even a mark on the disk could tell at import: another process may compile the kernel a moment later.
     """
+    if config.DISABLE_JIT:  # then it is the plain function, and nothing is cached
+        return compiled
     load = compiled._cache.load_overload
 
     def load_overload(signature: Any, target_context: Any) -> Any:

@@ -17,7 +17,7 @@ from numba import prange
 from numbanet.kernels.cpu.elementwise import CHUNK, is_small
 from numbanet.kernels.cpu.softmax import largest, sum_of_exp
 from numbanet.kernels.cpu.vectormath import exp, log1p01, log_share, minus, sigmoid
-from numbanet.kernels.jit import helper, kernel
+from numbanet.kernels.jit import exact_helper, helper, kernel
 
 
 @helper
@@ -82,7 +82,7 @@ def sum_of(row):
     return total
 
 
-@helper
+@exact_helper  # with weights of one nothing else would keep LLVM from regrouping the terms
 def smoothed_loss(row, top, log_total, class_weights):
     """The loss against the uniform distribution, times the number of classes."""
     loss = row.dtype.type(0)
