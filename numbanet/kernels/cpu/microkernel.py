@@ -209,19 +209,6 @@ def _store_row(
 
 
 @intrinsic
-def prefetch(typingctx: Any, address: Any) -> Any:
-    """prefetch(p): start loading the cache line that p points into; harmless for any address."""
-    signature = types.void(address)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        dtype = signature.args[0].dtype
-        _Vectors(builder, llvm_vector(dtype)[1], dtype.bitwidth // 8).prefetch(args[0])
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
 def copy_padded(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
     """copy_padded(out, source, n): out[0:n] = source[0:n] and zero up to the width of a full tile."""
     signature = types.void(out, source, types.int64)
