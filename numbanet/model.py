@@ -123,7 +123,10 @@ class Sequential:
                     parameters={name: self.arena.views[f"{layer.name}.{name}"] for name in tensors},
                     gradients={name: self.arena.gradient_views[f"{layer.name}.{name}"] for name in tensors},
                     state={name: self.state_arena.views[f"{layer.name}.{name}"] for name in state},
-                    buffers={name: empty((n, *shape), self.dtype) for name, shape in layer.buffers.items()},
+                    buffers={
+                        **{name: empty((n, *shape), self.dtype) for name, shape in layer.buffers.items()},
+                        **{name: empty(shape, self.dtype) for name, shape in layer.scratch.items()},
+                    },
                     absent=empty((0,), self.dtype),
                     seed=self.seed,
                     step=self.step,

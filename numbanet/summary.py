@@ -32,7 +32,8 @@ def summary_rows(model: Sequential, batch_size: int = 128) -> list[Row]:
         parameters = sum(size(spec.shape) for spec in layer.parameters)
         state = sum(size(spec.shape) for spec in layer.state)
         buffers = batch_size * sum(size(shape) for shape in layer.buffers.values())
-        memory = (2 * parameters + state + buffers) * np.dtype(model.dtype).itemsize
+        scratch = sum(size(shape) for shape in layer.scratch.values())
+        memory = (2 * parameters + state + buffers + scratch) * np.dtype(model.dtype).itemsize
         rows.append(Row(layer.name, repr(layer), layer.out_shape, parameters, layer.multiply_adds(), memory))
     return rows
 

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.backend": {"kernels"},
     "numbanet.inputs": set(),
     "numbanet.arena": {"backend", "initializers"},
-    "numbanet.layers": {"arena", "backend", "configurable", "initializers", "kernels.codes"},
+    "numbanet.layers": {"arena", "backend", "configurable", "initializers", "kernels.codes", "kernels.geometry"},
     "numbanet.losses": {"backend", "configurable", "initializers"},
     "numbanet.optimizers": {"arena", "backend", "configurable", "schedules"},
     "numbanet.model": {"arena", "backend", "configurable", "inputs", "kernels.codes", "layers"},

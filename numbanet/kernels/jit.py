@@ -53,7 +53,7 @@ def cache_folder() -> Path:
         return Path(config.CACHE_DIR)
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in (Path(__file__), here / "codes.py", *sorted((here / "cpu").glob("*.py"))):
+    for source in (Path(__file__), here / "codes.py", here / "geometry.py", *sorted((here / "cpu").glob("*.py"))):
         digest.update(source.read_bytes())
     facts = (
         numba.__version__,

@@ -29,6 +29,8 @@ from numbanet.initializers import Initializer, Shape
 class Views:
     """The arrays that a layer works on, for one batch size; each by the name the layer declared.
 
+    `buffers` holds what grows with the batch and the scratch that does not.
+
     `step` is an int64[1] array, the number of the training step; with `seed` and `stream` (one per layer) it
     keys a layer's random numbers. `absent` is an array of size 0: what kernels take for "none".
     """
@@ -72,6 +74,7 @@ class Layer(Configurable):
         self.parameters: list[ParameterSpec] = []
         self.state: list[ParameterSpec] = []
         self.buffers: dict[str, Shape] = {}
+        self.scratch: dict[str, Shape] = {}
         self.in_shape = in_shape
         self.out_shape = self.build(in_shape)
         return self.out_shape
@@ -106,6 +109,10 @@ class Layer(Configurable):
     def add_buffer(self, name: str, shape: Shape) -> None:
         """Declare working memory, [n, *shape] for a batch of n."""
         self.buffers[name] = shape
+
+    def add_scratch(self, name: str, shape: Shape) -> None:
+        """Declare working memory of this shape, whatever the batch size; `bind` finds it among the buffers."""
+        self.scratch[name] = shape
 
     def error(self, expected: str, got: object, advice: str = "") -> ModelError:
         """The error that names this layer, what it expected and what it got."""

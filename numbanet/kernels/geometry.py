@@ -1,0 +1,81 @@
+"""The shapes of convolution and pooling, worked out and checked once.
+
+A window of kernel_h x kernel_w taps slides over an image. Output pixel (i, j) reads the input pixels
+
+    (i * stride_h + p * dilation_h - top,  j * stride_w + q * dilation_w - left)
+
+for p < kernel_h and q < kernel_w; what lies outside the image is padding. All counts are pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Pair = tuple[int, int]
+Sides = tuple[int, int, int, int]
+PADDINGS = ("valid", "same")
+
+
+class Window(NamedTuple):
+    """What a kernel must know of a sliding window. How much is padded below and at the right follows from the
+    shape of the output."""
+
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    top: int
+    left: int
+
+
+def pair(value: int | Sequence[int]) -> Pair:
+    """One number for both axes, or (height, width)."""
+    if isinstance(value, int):
+        return value, value
+    height, width = value
+    return height, width
+
+
+def extent(kernel: int, dilation: int) -> int:
+    """The pixels that `kernel` taps span."""
+    return (kernel - 1) * dilation + 1
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int) -> Pair:
+    """(before, after) such that the output has ceil(size / stride) pixels; the odd one comes after."""
+    outputs = -(-size // stride)
+    total = max(0, (outputs - 1) * stride + extent(kernel, dilation) - size)
+    return total // 2, total - total // 2
+
+
+def slide(
+    in_size: Pair, kernel: Pair, stride: Pair = (1, 1), dilation: Pair = (1, 1), padding: str | Sides = "valid"
+) -> tuple[Window, Pair]:
+    """The window over an image of `in_size` (height, width), and the (height, width) of its output.
+
+    `padding`: "valid" (none), "same" (output of ceil(in / stride)) or pixels (top, bottom, left, right). Raises
+    `ValueError` where not even one window fits.
+    """
+    (height, width), (kernel_h, kernel_w), (stride_h, stride_w), (dilation_h, dilation_w) = (
+        in_size,
+        kernel,
+        stride,
+        dilation,
+    )
+    if padding == "valid":
+        top = bottom = left = right = 0
+    elif padding == "same":
+        top, bottom = same_padding(height, kernel_h, stride_h, dilation_h)
+        left, right = same_padding(width, kernel_w, stride_w, dilation_w)
+    else:
+        assert not isinstance(padding, str)
+        top, bottom, left, right = padding
+    padded_h, padded_w = height + top + bottom, width + left + right
+    span_h, span_w = extent(kernel_h, dilation_h), extent(kernel_w, dilation_w)
+    if span_h > padded_h or span_w > padded_w:
+        raise ValueError(f"a window of {span_h} x {span_w} pixels is larger than the image, {padded_h} x {padded_w}")
+    out_size = (padded_h - span_h) // stride_h + 1, (padded_w - span_w) // stride_w + 1
+    return Window(kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left), out_size
