@@ -104,6 +104,6 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
     channels, filters = in_shape[-1] // groups, out_shape[-1] // groups
     taps = window.kernel_h * window.kernel_w
     forward = groups * rounded_up(filters, WIDEST_TILE) * (taps * channels + 1)
-    backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1)
+    backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1 + taps)
     weights = (taps * channels + 1) * filters * groups
     return max(forward, backward_input, gradient_parts(weights) * weights)

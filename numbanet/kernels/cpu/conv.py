@@ -20,6 +20,7 @@ from numba import prange
 from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu import vectormath
 from numbanet.kernels.cpu.convgradient import divide_gradient, gradient_part, sum_parts
+from numbanet.kernels.cpu.convscatter import has_few_channels, pack_transposed, scatter_part
 from numbanet.kernels.cpu.correlate import PACK_PIXELS, copy_strip, correlate, cut, divide_images, pack_columns
 from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
@@ -260,13 +261,17 @@ def conv2d_backward_input(dx, dy, w, window, groups, scratch):
     """dx, from dy: dy correlated with the window turned around."""
     check_shapes(dy, dx, w, window, groups)
     images, height = dx.shape[0], dx.shape[1]
-    zeros = pack_backward(scratch, w, window, groups)
-    most = (height + window.stride_h - 1) // window.stride_h
+    scatter = has_few_channels(w, groups)
+    zeros = pack_transposed(scratch, w) if scatter else pack_backward(scratch, w, window, groups)
+    most = 1 if scatter else (height + window.stride_h - 1) // window.stride_h
     image_groups, strips = divide_images(images, dy.shape[1] * dy.shape[2] * dy.shape[3], most)
     for index in prange(image_groups * strips):
         task = np.int64(index)
         first, count = cut(task // strips, image_groups, images)
-        backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, count, task % strips, strips)
+        if scatter:
+            scatter_part(dx, dy, w, window, scratch, zeros, first, count)
+        else:
+            backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, count, task % strips, strips)
 
 
 @kernel
