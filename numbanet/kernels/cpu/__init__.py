@@ -26,6 +26,7 @@ from numbanet.kernels.codes import (
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.batch import gather, gather_labels
+from numbanet.kernels.cpu.combine import add_activation, copy_columns
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -72,8 +73,10 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "add_activation",
     "binary_cross_entropy",
     "clip_scale",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",
