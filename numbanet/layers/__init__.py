@@ -25,5 +25,15 @@ __all__ = [
 
 # What a model file may name. A new layer is added here.
 LAYERS: dict[str, type[Layer]] = {
-    kind.__name__: kind for kind in (Activation, Dense, Dropout, Flatten, Normalize, Parallel, Reshape, Residual)
+    kind.__name__: kind
+    for kind in (
+        Activation,
+        Dense,
+        Dropout,
+        Flatten,
+        Normalize,
+        Parallel,
+        Reshape,
+        Residual,
+    )
 }
