@@ -19,7 +19,17 @@ from numbanet.version import __version__
 if TYPE_CHECKING:
     from numbanet import data, zoo
     from numbanet.errors import NumbanetError
-    from numbanet.layers import Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+    from numbanet.layers import (
+        Activation,
+        Dense,
+        Dropout,
+        Flatten,
+        Layer,
+        Normalize,
+        Parallel,
+        Reshape,
+        Residual,
+    )
     from numbanet.losses import (
         BinaryCrossEntropy,
         CrossEntropy,
@@ -63,9 +73,11 @@ __all__ = [
     "Normalize",
     "NumbanetError",
     "Optimizer",
+    "Parallel",
     "Progress",
     "RMSprop",
     "Reshape",
+    "Residual",
     "Schedule",
     "Sequential",
     "Step",
@@ -81,7 +93,17 @@ __all__ = [
 _MODULES = ("data", "zoo")
 _HOMES = {
     "errors": ("NumbanetError",),
-    "layers": ("Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize", "Reshape"),
+    "layers": (
+        "Activation",
+        "Dense",
+        "Dropout",
+        "Flatten",
+        "Layer",
+        "Normalize",
+        "Parallel",
+        "Reshape",
+        "Residual",
+    ),
     "losses": (
         "BinaryCrossEntropy",
         "CrossEntropy",

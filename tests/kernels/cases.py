@@ -27,6 +27,7 @@ def _flat(rng: np.random.Generator, dtype: Any) -> list[Case]:
         calls.append(("activation_backward", (out(FLAT, dtype), dy, x, y, code, 0.3)))
         if code in FUSED:
             calls.append(("dense_backward_activation", (out(FLAT, dtype), dy, y, code)))
+            calls.append(("add_activation", (out(FLAT, dtype), x, dy, code)))
     return [*calls, ("dropout", (out(FLAT, dtype), x, 0.3, 5, np.array([9]), 1))]
 
 
@@ -44,6 +45,7 @@ def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
         ("dense_forward", (out((N, CLASSES), dtype), x, w, b, TANH)),
         ("dense_backward_input", (out((N, IN), dtype), dy, w)),
         ("dense_backward_params", (out((IN, CLASSES), dtype), out(CLASSES, dtype), x, dy)),
+        ("copy_columns", (Out(x), dy, 100, 3, 120)),
         ("normalize", (out((N, IN), dtype), x, normal(rng, IN, dtype), normal(rng, IN, dtype))),
         ("normalize_backward", (out((N, IN), dtype), x, normal(rng, IN, dtype))),
         ("gather", (out((N, IN), dtype), (x * 9).astype(np.uint8), rng.integers(0, N, N), 1 / 255)),

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from numbanet.kernels.codes import ACTIVATIONS
-from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Parallel, Reshape, Residual
+from numbanet.layers.chain import walk
 from numbanet.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 from numbanet.losses import MeanAbsoluteError as Mae
 from numbanet.losses import MeanSquaredError as Mse
@@ -47,6 +48,10 @@ CASES = {
     "dropout": Case(lambda: [Dense(9, "tanh"), Dropout(0.4), Dense(3)], Mse()),
     "dropout first": Case(lambda: [Dropout(0.3), Dense(3)], Mse()),
     "dropout of nothing": Case(lambda: [Dense(9, "tanh"), Dropout(0.0), Dense(3)], Mse()),
+    "residual": Case(lambda: [Residual(Dense(5, "tanh"), Dense(4)), Dense(2)], Mse()),
+    "residual, projected": Case(lambda: [Residual(Dense(5, "tanh"), Dense(3), shortcut="projection")], Mse()),
+    "parallel": Case(lambda: [Parallel(Dense(3, "tanh"), [Dense(4, "tanh"), Dense(2)]), Dense(2)], Mse()),
+    "parallel, added": Case(lambda: [Parallel(Dense(3, "tanh"), Dense(3), merge="add"), Dense(2)], Mse()),
     "leaky_relu, another alpha": Case(lambda: [Activation("leaky_relu", alpha=0.3), Dense(2)], Mse()),
     "elu, another alpha": Case(lambda: [Activation("elu", alpha=0.5), Dense(2)], Mse()),
     **{f"dense {name}": Case(lambda name=name: [Dense(7, name), Dense(2)], Mse()) for name in ACTIVATIONS},
@@ -93,7 +98,11 @@ def numeric(f: Callable[[], float], array: NDArray[Any]) -> NDArray[Any]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_gradients(name: str) -> None:
-    case, rng = CASES[name], np.random.default_rng(3)
+    check_gradients(CASES[name])
+
+
+def check_gradients(case: Case) -> None:
+    rng = np.random.default_rng(3)
     model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64")
     for array in model.parameters().values():  # biases away from 0 too
         array[...] = rng.normal(0, 0.7, array.shape)
@@ -136,15 +145,19 @@ def test_gradients(name: str) -> None:
 
 
 def test_every_layer_and_loss_has_a_case() -> None:
-    layers = {type(layer) for case in CASES.values() for layer in case.layers()}
+    layers = {type(layer) for case in CASES.values() for layer in walk(case.layers())}
     assert layers == set(LAYERS.values())
     assert {type(case.loss) for case in CASES.values()} == set(LOSSES.values())
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_against_the_oracle(name: str) -> None:
+    check_against_the_oracle(CASES[name])
+
+
+def check_against_the_oracle(case: Case) -> None:
     """Ten training steps with the compiled kernels, and with plain NumPy."""
-    case, weights = CASES[name], []
+    weights = []
     for backend in (BACKENDS["cpu"], BACKENDS["reference"]):
         rng = np.random.default_rng(5)
         model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64", device=backend)

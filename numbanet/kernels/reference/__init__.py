@@ -29,6 +29,7 @@ from numbanet.kernels.reference.activation import (
     softmax_forward,
 )
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
+from numbanet.kernels.reference.combine import add_activation, copy_columns
 from numbanet.kernels.reference.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -65,8 +66,10 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "add_activation",
     "binary_cross_entropy",
     "clip_scale",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",
