@@ -26,8 +26,8 @@ from numbanet.kernels.codes import (
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.batch import gather, gather_labels
-from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.cpu.combine import add_activation, copy_columns
+from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
