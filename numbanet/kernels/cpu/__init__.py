@@ -26,6 +26,7 @@ from numbanet.kernels.codes import (
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.batch import gather, gather_labels
+from numbanet.kernels.cpu.bias import bias_backward, bias_forward
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -72,6 +73,8 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "bias_backward",
+    "bias_forward",
     "binary_cross_entropy",
     "clip_scale",
     "cross_entropy",
