@@ -18,10 +18,10 @@ Sliding = tuple[Pair, Pair, Pair, str | Sides]  # kernel, stride, dilation and p
 
 def check_groups(owner: str, groups: Any, filters: int) -> int:
     """`groups` as an int that divides `filters`; else `ModelError`."""
-    groups = check_whole(owner, "groups", groups, 1)
-    if filters % groups:
-        raise ModelError(f"{owner}: groups: expected a divisor of the {filters} filters, found {groups}.")
-    return groups
+    count = check_whole(owner, "groups", groups, 1)
+    if filters % count:
+        raise ModelError(f"{owner}: groups: expected a divisor of the {filters} filters, found {count}.")
+    return count
 
 
 def check_channels(layer: Layer, channels: int, groups: int) -> None:
