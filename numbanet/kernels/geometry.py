@@ -111,6 +111,29 @@ def slide_back(
     return Window(*kernel, *stride, *dilation, *corner), (height, width)
 
 
-def conv2d_scratch(window: Window, in_shape: tuple[int, int, int], out_shape: tuple[int, int, int], groups: int) -> int:
-    """Elements of scratch that the convolution kernels want: in_shape (h, w, c), out_shape (oh, ow, f)."""
-    return 0
+# A tile's width is at most this many elements on any processor: columns are padded to it in scratch.
+WIDEST_TILE = 32
+# A weight gradient is summed over this many parts of the batch, at most, each with an array of its own; fewer
+# where those would be large. A fixed number, so that any number of threads adds in the same order.
+MOST_PARTS = 16
+PARTIAL_SUMS = 1 << 20  # elements that all those arrays together may have
+
+
+def rounded_up(n: int, unit: int) -> int:
+    """The smallest multiple of `unit` that is at least n."""
+    return -(-n // unit) * unit
+
+
+def gradient_parts(weights: int) -> int:
+    """Into how many parts a batch is cut for the gradient of so many weights."""
+    return max(1, min(MOST_PARTS, PARTIAL_SUMS // max(1, weights)))
+
+
+def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[int], groups: int) -> int:
+    """Elements of scratch that the convolution kernels need, for shapes (h, w, c) and (h, w, filters)."""
+    channels, filters = in_shape[-1] // groups, out_shape[-1] // groups
+    taps = window.kernel_h * window.kernel_w
+    forward = groups * rounded_up(filters, WIDEST_TILE) * (taps * channels + 1)
+    backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1)
+    weights = (taps * channels + 1) * filters * groups
+    return max(forward, backward_input, gradient_parts(weights) * weights)
