@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
         Activation,
+        Conv1D,
+        Conv2D,
+        Conv2DTranspose,
         Dense,
+        DepthwiseConv2D,
         Dropout,
         Flatten,
         Layer,
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
         Parallel,
         Reshape,
         Residual,
+        SeparableConv2D,
     )
     from numbanet.losses import (
         BinaryCrossEntropy,
@@ -56,9 +61,13 @@ __all__ = [
     "BinaryCrossEntropy",
     "Callback",
     "Constant",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
     "Cosine",
     "CrossEntropy",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Exponential",
     "Flatten",
@@ -79,6 +88,7 @@ __all__ = [
     "Reshape",
     "Residual",
     "Schedule",
+    "SeparableConv2D",
     "Sequential",
     "Step",
     "TopK",
@@ -95,7 +105,11 @@ _HOMES = {
     "errors": ("NumbanetError",),
     "layers": (
         "Activation",
+        "Conv1D",
+        "Conv2D",
+        "Conv2DTranspose",
         "Dense",
+        "DepthwiseConv2D",
         "Dropout",
         "Flatten",
         "Layer",
@@ -103,6 +117,7 @@ _HOMES = {
         "Parallel",
         "Reshape",
         "Residual",
+        "SeparableConv2D",
     ),
     "losses": (
         "BinaryCrossEntropy",

@@ -81,6 +81,36 @@ def slide(
     return Window(kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left), out_size
 
 
+def slide_back(
+    in_size: Pair,
+    kernel: Pair,
+    stride: Pair = (1, 1),
+    dilation: Pair = (1, 1),
+    padding: str | Sides = "valid",
+    output_padding: Pair = (0, 0),
+) -> tuple[Window, Pair]:
+    """The transposed convolution's: the window whose outputs are of `in_size`, and the size it slides over.
+
+    Several sizes give the same number of outputs. For pixels (top, bottom, left, right), or "valid" (none), it is
+    the smallest one plus `output_padding` (below, at the right), each part less than the stride; for "same" it is
+    in * stride. Raises `ValueError` where nothing is left.
+    """
+    sizes, corner = [], []
+    for axis in (0, 1):
+        steps, step, span = in_size[axis], stride[axis], extent(kernel[axis], dilation[axis])
+        if padding == "same":
+            before, _ = same_padding(steps * step, kernel[axis], step, dilation[axis])
+            sizes.append(steps * step)
+        else:
+            before, after = (0, 0) if isinstance(padding, str) else padding[2 * axis : 2 * axis + 2]
+            sizes.append((steps - 1) * step + span - before - after + output_padding[axis])
+        corner.append(before)
+    height, width = sizes
+    if height < 1 or width < 1:
+        raise ValueError(f"a padding of {padding} crops the image to {max(0, height)} x {max(0, width)} pixels")
+    return Window(*kernel, *stride, *dilation, *corner), (height, width)
+
+
 # A tile's width is at most this many elements on any processor: columns are padded to it in scratch.
 WIDEST_TILE = 32
 # A weight gradient is summed over this many parts of the batch, at most, each with an array of its own; fewer

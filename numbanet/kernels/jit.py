@@ -126,14 +126,14 @@ def _shared_before_cached(compiled: Any, function: Callable[..., Any]) -> Any:
 def _reachable_names(function: Callable[..., Any]) -> set[str]:
     """The names of the functions that a kernel calls, and that those call."""
     found: set[str] = set()
-    waiting = [function]
+    waiting: list[Any] = [function]
     while waiting:
         inside = waiting.pop()
         for name in inside.__code__.co_names:
             if name in found:
                 continue
             found.add(name)
-            callee = inside.__globals__.get(name)
+            callee: Any = inside.__globals__.get(name)
             if hasattr(callee, "py_func"):
                 waiting.append(callee.py_func)
     return found

@@ -58,8 +58,8 @@ class Layer(Configurable):
     _name = ""
 
     def __init_subclass__(cls) -> None:
-        """Name the kind after the class."""
-        cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        """Name the kind after the class: Conv2DTranspose is conv2d_transpose, RMSNorm rms_norm."""
+        cls.kind = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     @property
     def output_function(self) -> str | None:

@@ -17,7 +17,23 @@ from safetensors.numpy import save_file
 import numbanet as nn
 from numbanet.errors import ModelError, ModelFileError
 from numbanet.initializers import Orthogonal
-from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Parallel, Reshape, Residual
+from numbanet.layers import (
+    LAYERS,
+    Activation,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    Layer,
+    Normalize,
+    Parallel,
+    Reshape,
+    Residual,
+    SeparableConv2D,
+)
 from numbanet.layers.chain import walk
 from numbanet.losses import CrossEntropy
 from numbanet.model import Sequential
@@ -30,6 +46,12 @@ def every_layer(**options: Any) -> Sequential:
     layers: list[Layer] = [
         Reshape((2, 3)),
         Normalize(),
+        Conv1D(4, 2, padding="causal"),
+        Reshape((2, 2, 2)),
+        Conv2D(4, (2, 1), padding=(0, 1, 0, 0), groups=2, weight_initializer=Orthogonal()),
+        DepthwiseConv2D(2, padding="same"),
+        Conv2DTranspose(3, 2, stride=2, output_padding=(1, 0)),
+        SeparableConv2D(2, 2, stride=2),
         Flatten(),
         Dense(7, "gelu", weight_initializer=Orthogonal(0.5), bias_initializer="ones"),
         Activation("leaky_relu", alpha=0.2),
