@@ -16,6 +16,8 @@ from numbanet.kernels.codes import ACTIVATIONS, FUSED, LINEAR
 from numbanet.layers.activation import Activation
 from numbanet.layers.base import Layer, Views
 from numbanet.layers.chain import Chain
+from numbanet.layers.conv import Conv2D
+from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.dense import Dense
 
 MERGES = ("concat", "add")
@@ -25,7 +27,8 @@ class Residual(Layer):
     """y = activation(body(x) + shortcut(x)); the body is `layers`, one after another.
 
     `shortcut`: None for x itself, which takes a body that keeps the shape; "projection" for a linear map of x,
-    without a bias, to the shape of the body's output; or a layer, or a list of layers, that give that shape.
+    without a bias, to the shape of the body's output: a `Dense`, or a convolution of one tap with the body's
+    stride; or a layer, or a list of layers, that give that shape.
     `activation`: of the sum, by name.
 
     He et al. 2015, arXiv 1512.03385. Inside it, names are "3_residual.body.0_dense" and
@@ -83,11 +86,18 @@ class Residual(Layer):
         """The shortcut that learns to go from one shape to the other. The body's bias serves for both."""
         if len(out_shape) == 1:
             return Dense(out_shape[0], bias=False)
-        raise self.error(
-            'a body with one vector as its output, for shortcut="projection"',
-            f"an output of shape {out_shape}",
-            "Pass the layers of the shortcut.",
-        )
+        # Of all strides that give the output's size, the smallest: a size of `in` becomes in / stride, rounded up.
+        strides = [-(-size // out) for size, out in zip(in_shape[:-1], out_shape[:-1], strict=False)]
+        sizes = [-(-size // stride) for size, stride in zip(in_shape, strides, strict=False)]
+        if len(in_shape) != len(out_shape) or [*out_shape[:-1]] != sizes or len(out_shape) > 3:
+            raise self.error(
+                f'an output that a stride can make of {in_shape}, for shortcut="projection"',
+                f"one of shape {out_shape}",
+                'Pad the body\'s convolutions with padding="same", or pass the layers of a shortcut.',
+            )
+        if len(out_shape) == 2:
+            return Conv1D(out_shape[-1], 1, stride=strides[0], bias=False)
+        return Conv2D(out_shape[-1], 1, stride=(strides[0], strides[1]), bias=False)
 
     def bind(self, kernels: Any, views: Views) -> None:
         """Keep the buffers, and flat."""

@@ -16,7 +16,20 @@ from safetensors.numpy import save_file
 import numbanet as nn
 from numbanet.errors import ModelError, ModelFileError
 from numbanet.initializers import Normal
-from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Parallel, Reshape, Residual
+from numbanet.layers import (
+    LAYERS,
+    Activation,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Normalize,
+    Parallel,
+    Reshape,
+    Residual,
+)
 from numbanet.layers.chain import walk
 from numbanet.losses import MeanSquaredError
 from numbanet.model import Sequential
@@ -270,6 +283,19 @@ def test_repr_config_and_round_trip(tmp_path: Path) -> None:
     assert repr(model.layers[1]) == "Residual(Dense(2), shortcut='projection')"
 
 
+@pytest.mark.parametrize("size", [(7, 6), (1, 1), (9, 28)])
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
+def test_a_projection_has_the_stride_of_the_body(size: tuple[int, int], stride: int) -> None:
+    image = small(Residual(Conv2D(5, 3, stride=stride, padding="same"), shortcut="projection"), input_shape=(*size, 2))
+    assert image.output_shape == (-(-size[0] // stride), -(-size[1] // stride), 5)
+    assert image.parameters()["0_residual.shortcut.0_conv2d.weight"].shape == (1, 1, 2, 5)
+    sequence = small(
+        Residual(Conv1D(5, 3, stride=stride, padding="same"), shortcut="projection"), input_shape=(size[0], 2)
+    )
+    assert sequence.output_shape == image.output_shape[::2]
+    assert sequence.parameters()["0_residual.shortcut.0_conv1d.weight"].shape == (1, 2, 5)
+
+
 def test_summary_has_a_row_for_each_layer_inside() -> None:
     model = small(
         Dense(8), Residual(Dense(5, "relu"), Dense(8), activation="relu"),
@@ -328,9 +354,13 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: small(Residual(Dense(3), shortcut=[Dense(5)])),
         r"0_residual: expected a shortcut to the body's output shape, \(3,\), got one to \(5,\)",
     ),
-    "a projection to no vector": (
-        lambda: small(Residual(Dense(6), Reshape((2, 3)), shortcut="projection")),
-        r"0_residual: expected a body with one vector.*got an output of shape \(2, 3\). Pass the layers",
+    "a projection from a vector to an image": (
+        lambda: small(Residual(Dense(6), Reshape((2, 3, 1)), shortcut="projection")),
+        r"0_residual: expected an output that a stride can make of \(6,\).*got one of shape \(2, 3, 1\)",
+    ),
+    "a projection to a size that no stride gives": (
+        lambda: small(Residual(Conv2D(4, 3), shortcut="projection"), input_shape=(8, 8, 2)),
+        r'0_residual: .*stride can make of \(8, 8, 2\).*got one of shape \(6, 6, 4\).*padding="same"',
     ),
     "no branches": (lambda: Parallel(), "Parallel: expected at least one branch, got none"),
     "a merge": (lambda: Parallel(Dense(3), merge="sum"), "unknown merge 'sum'.*Known: add, concat"),

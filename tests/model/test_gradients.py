@@ -66,6 +66,16 @@ CASES = {
     "dropout of nothing": Case(lambda: [Dense(9, "tanh"), Dropout(0.0), Dense(3)], Mse()),
     "residual": Case(lambda: [Residual(Dense(5, "tanh"), Dense(4)), Dense(2)], Mse()),
     "residual, projected": Case(lambda: [Residual(Dense(5, "tanh"), Dense(3), shortcut="projection")], Mse()),
+    "residual of images, projected": Case(
+        lambda: [Residual(Conv2D(3, 3, stride=2, padding="same", activation="tanh"), shortcut="projection")],
+        Mse(),
+        input_shape=(4, 5, 2),
+    ),
+    "residual of sequences, projected": Case(
+        lambda: [Residual(Conv1D(3, 3, stride=2, padding="same", activation="tanh"), shortcut="projection")],
+        Mse(),
+        input_shape=(5, 2),
+    ),
     "parallel": Case(lambda: [Parallel(Dense(3, "tanh"), [Dense(4, "tanh"), Dense(2)]), Dense(2)], Mse()),
     "parallel, added": Case(lambda: [Parallel(Dense(3, "tanh"), Dense(3), merge="add"), Dense(2)], Mse()),
     "leaky_relu, another alpha": Case(lambda: [Activation("leaky_relu", alpha=0.3), Dense(2)], Mse()),
