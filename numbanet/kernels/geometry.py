@@ -1,4 +1,4 @@
-"""The shapes of convolution and pooling, worked out and checked once.
+"""The shapes of convolution and pooling, worked out and checked once; and the scratch of normalization.
 
 A window of kernel_h x kernel_w taps slides over an image. Output pixel (i, j) reads the input pixels
 
@@ -9,6 +9,7 @@ for p < kernel_h and q < kernel_w; what lies outside the image is padding. All c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -79,3 +80,39 @@ def slide(
         raise ValueError(f"a window of {span_h} x {span_w} pixels is larger than the image, {padded_h} x {padded_w}")
     out_size = (padded_h - span_h) // stride_h + 1, (padded_w - span_w) // stride_w + 1
     return Window(kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left), out_size
+
+
+# Normalization: how its kernels take rows of channels, and how much scratch they want, in elements.
+
+PARTS = 64  # a sum over rows is cut into so many parts, whatever the number of threads
+WIDE = 128
+BATCH_NORM_ROWS = 3 * PARTS + 5  # wide rows: two sums and one of gradients a part; five numbers for each channel
+GROUP_NORM_ROWS = 9 * PARTS  # wide rows: a part works on an example at a time, with numbers and sums of its own
+
+
+def wide_row(channels: int) -> int:
+    """Numbers in a wide row: several rows of channels, and whole vectors of 16 where few rows make them."""
+    unit = channels * (16 // math.gcd(channels, 16))
+    if unit > 2 * WIDE:
+        unit = channels
+    return unit * max(1, WIDE // unit)
+
+
+def batch_norm_scratch(channels: int) -> int:
+    """What the kernels of batch normalization want."""
+    return BATCH_NORM_ROWS * wide_row(channels)
+
+
+def group_norm_scratch(channels: int) -> int:
+    """What the kernels of group normalization want."""
+    return GROUP_NORM_ROWS * wide_row(channels)
+
+
+def layer_norm_scratch(channels: int) -> int:
+    """What the kernels of layer and RMS normalization want: two sums for each part."""
+    return 2 * PARTS * channels
+
+
+def channel_dropout_scratch(channels: int) -> int:
+    """What `channel_dropout` wants: the factors of one example for each part."""
+    return PARTS * wide_row(channels)
