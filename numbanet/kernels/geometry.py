@@ -85,7 +85,7 @@ def slide(
 # Normalization: how its kernels take rows of channels, and how much scratch they want, in elements.
 
 PARTS = 64  # a sum over rows is cut into so many parts, whatever the number of threads
-WIDE = 128
+WIDE = 256
 BATCH_NORM_ROWS = 3 * PARTS + 5  # wide rows: two sums and one of gradients a part; five numbers for each channel
 GROUP_NORM_ROWS = 9 * PARTS  # wide rows: a part works on an example at a time, with numbers and sums of its own
 

@@ -208,6 +208,6 @@ def batch_norm_backward_input(
     for index in prange(parts):
         start, stop = wide_portion(index, parts, x_flat.size, means.size)
         combine_gradients(
-            dx_flat[start:stop], room[index], dy_flat[start:stop], x_flat[start:stop], y_flat[start:stop], means, scale, shift,
-            slope, offset, activation,
+            dx_flat[start:stop], room[index], dy_flat[start:stop], x_flat[start:stop], y_flat[start:stop], means,
+            scale, shift, slope, offset, activation,
         )  # fmt: skip

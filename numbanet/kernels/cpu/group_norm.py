@@ -114,7 +114,7 @@ def group_norm_forward(y, mean, inverse_std, x, gamma, beta, epsilon, scratch):
         raise ValueError("group_norm_forward: y must have the shape of x (n, pixels, c)")
     n, room = x.shape[0], rooms(scratch, gamma.size)
     if is_small(x.size):
-        forward_examples(y, mean, inverse_std, x, gamma, beta, epsilon, room, 0)
+        forward_examples(y, mean, inverse_std, x, gamma, beta, epsilon, room, np.int64(0))
         return
     parts = min(PARTS, n)
     for index in prange(parts):
@@ -178,7 +178,7 @@ def group_norm_backward(dx, dgamma, dbeta, dy, x, mean, inverse_std, gamma, scra
     n, channels = x.shape[0], gamma.size
     room, parts = rooms(scratch, channels), 1 if is_small(x.size) else min(PARTS, n)
     if parts == 1:
-        backward_examples(dx, dy, x, mean, inverse_std, gamma, room, 0)
+        backward_examples(dx, dy, x, mean, inverse_std, gamma, room, np.int64(0))
     else:
         for index in prange(parts):
             i, end = portion(index, parts, n)
