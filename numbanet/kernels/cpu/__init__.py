@@ -32,6 +32,9 @@ from numbanet.kernels.cpu.batch_norm import (
     batch_norm_forward,
     batch_norm_moments,
 )
+from numbanet.kernels.cpu.bias import bias_backward, bias_forward
+from numbanet.kernels.cpu.combine import add_activation, copy_columns
+from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -89,9 +92,16 @@ __all__ = [
     "batch_norm_backward_params",
     "batch_norm_forward",
     "batch_norm_moments",
+    "add_activation",
+    "bias_backward",
+    "bias_forward",
     "binary_cross_entropy",
     "channel_dropout",
     "clip_scale",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",
