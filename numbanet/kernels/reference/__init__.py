@@ -39,7 +39,7 @@ from numbanet.kernels.reference.dense import (
     dense_forward,
     gemm,
 )
-from numbanet.kernels.reference.dropout import dropout
+from numbanet.kernels.reference.dropout import channel_dropout, dropout
 from numbanet.kernels.reference.loss import (
     binary_cross_entropy,
     cross_entropy,
@@ -47,6 +47,18 @@ from numbanet.kernels.reference.loss import (
     huber,
     mean_absolute_error,
     mean_squared_error,
+)
+from numbanet.kernels.reference.norm import (
+    batch_norm_backward_input,
+    batch_norm_backward_params,
+    batch_norm_forward,
+    batch_norm_moments,
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
 )
 from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
 from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
@@ -68,10 +80,15 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "batch_norm_backward_input",
+    "batch_norm_backward_params",
+    "batch_norm_forward",
+    "batch_norm_moments",
     "add_activation",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
+    "channel_dropout",
     "clip_scale",
     "conv2d_backward_input",
     "conv2d_backward_params",
@@ -89,7 +106,11 @@ __all__ = [
     "gather",
     "gather_labels",
     "gemm",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
@@ -98,6 +119,8 @@ __all__ = [
     "momentum",
     "normalize",
     "normalize_backward",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rmsprop",
     "sgd",
     "sigmoid",
