@@ -45,6 +45,13 @@ from numbanet.kernels.cpu.loss import (
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.cpu.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.cpu.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.cpu.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -72,6 +79,8 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "binary_cross_entropy",
     "clip_scale",
     "cross_entropy",
@@ -90,15 +99,20 @@ __all__ = [
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
     "rmsprop",
     "sgd",
     "sigmoid",
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]

@@ -46,6 +46,13 @@ from numbanet.kernels.reference.loss import (
     mean_squared_error,
 )
 from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.reference.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.reference.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
 
 __all__ = [
@@ -65,6 +72,8 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "binary_cross_entropy",
     "clip_scale",
     "cross_entropy",
@@ -83,15 +92,20 @@ __all__ = [
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
     "rmsprop",
     "sgd",
     "sigmoid",
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]
