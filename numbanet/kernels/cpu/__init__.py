@@ -26,14 +26,30 @@ from numbanet.kernels.codes import (
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.batch import gather, gather_labels
+from numbanet.kernels.cpu.batch_norm import (
+    batch_norm_backward_input,
+    batch_norm_backward_params,
+    batch_norm_forward,
+    batch_norm_moments,
+)
+from numbanet.kernels.cpu.bias import bias_backward, bias_forward
+from numbanet.kernels.cpu.combine import add_activation, copy_columns
+from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
     dense_backward_params,
     dense_forward,
 )
-from numbanet.kernels.cpu.dropout import dropout
+from numbanet.kernels.cpu.dropout import channel_dropout, dropout
 from numbanet.kernels.cpu.gemm import gemm
+from numbanet.kernels.cpu.group_norm import group_norm_backward, group_norm_forward
+from numbanet.kernels.cpu.layer_norm import (
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
 from numbanet.kernels.cpu.loss import (
     binary_cross_entropy,
     cross_entropy,
@@ -81,8 +97,20 @@ __all__ = [
     "adam",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
+    "batch_norm_backward_input",
+    "batch_norm_backward_params",
+    "batch_norm_forward",
+    "batch_norm_moments",
+    "add_activation",
+    "bias_backward",
+    "bias_forward",
     "binary_cross_entropy",
+    "channel_dropout",
     "clip_scale",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",
@@ -95,7 +123,11 @@ __all__ = [
     "gather",
     "gather_labels",
     "gemm",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
@@ -107,6 +139,8 @@ __all__ = [
     "normalize",
     "normalize_backward",
     "pad2d",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rmsprop",
     "sgd",
     "sigmoid",

@@ -29,6 +29,9 @@ from numbanet.kernels.reference.activation import (
     softmax_forward,
 )
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
+from numbanet.kernels.reference.bias import bias_backward, bias_forward
+from numbanet.kernels.reference.combine import add_activation, copy_columns
+from numbanet.kernels.reference.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.reference.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -36,7 +39,7 @@ from numbanet.kernels.reference.dense import (
     dense_forward,
     gemm,
 )
-from numbanet.kernels.reference.dropout import dropout
+from numbanet.kernels.reference.dropout import channel_dropout, dropout
 from numbanet.kernels.reference.loss import (
     binary_cross_entropy,
     cross_entropy,
@@ -44,6 +47,18 @@ from numbanet.kernels.reference.loss import (
     huber,
     mean_absolute_error,
     mean_squared_error,
+)
+from numbanet.kernels.reference.norm import (
+    batch_norm_backward_input,
+    batch_norm_backward_params,
+    batch_norm_forward,
+    batch_norm_moments,
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
 )
 from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
 from numbanet.kernels.reference.pool import (
@@ -74,8 +89,20 @@ __all__ = [
     "adam",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
+    "batch_norm_backward_input",
+    "batch_norm_backward_params",
+    "batch_norm_forward",
+    "batch_norm_moments",
+    "add_activation",
+    "bias_backward",
+    "bias_forward",
     "binary_cross_entropy",
+    "channel_dropout",
     "clip_scale",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",
@@ -88,7 +115,11 @@ __all__ = [
     "gather",
     "gather_labels",
     "gemm",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
@@ -100,6 +131,8 @@ __all__ = [
     "normalize",
     "normalize_backward",
     "pad2d",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rmsprop",
     "sgd",
     "sigmoid",
