@@ -61,6 +61,13 @@ from numbanet.kernels.cpu.loss import (
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.cpu.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.cpu.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.cpu.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -89,6 +96,8 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward_input",
     "batch_norm_backward_params",
     "batch_norm_forward",
@@ -122,11 +131,14 @@ __all__ = [
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
@@ -135,4 +147,6 @@ __all__ = [
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]

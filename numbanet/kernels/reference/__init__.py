@@ -61,6 +61,13 @@ from numbanet.kernels.reference.norm import (
     rms_norm_forward,
 )
 from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.reference.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.reference.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
 
 __all__ = [
@@ -81,6 +88,8 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward_input",
     "batch_norm_backward_params",
     "batch_norm_forward",
@@ -114,11 +123,14 @@ __all__ = [
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
@@ -127,4 +139,6 @@ __all__ = [
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]
