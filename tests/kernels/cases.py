@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numbanet.kernels.codes import ACTIVATIONS, FUSED, TANH
+from numbanet.kernels.distortion import Distortion
 
 from .helpers import Out, normal, out
 
@@ -56,6 +57,12 @@ def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
     return calls
 
 
+def _images(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    shape, distortion = (28, 28, 1), Distortion(2, 10.0, 0.1, 8.0, 0.7, True, 5)
+    data, rows = rng.integers(0, 256, (N, 784), np.uint8), rng.integers(0, N, 50)
+    return [("augment", (out((50, 784), dtype), data, rows, shape, 1 / 255, distortion, 5, np.array([9])))]
+
+
 def _losses(rng: np.random.Generator, dtype: Any) -> list[Case]:
     z, p = normal(rng, (N, CLASSES), dtype), rng.random((N, CLASSES)).astype(dtype)
     labels, weights = rng.integers(0, CLASSES, N), rng.random(CLASSES).astype(dtype)
@@ -88,7 +95,7 @@ def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
-GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _losses, _optimizers)
+GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _images, _losses, _optimizers)
 
 
 def cases(dtype: Any) -> list[Case]:

@@ -25,6 +25,7 @@ from numbanet.kernels.codes import (
     TANH,
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.batch import gather, gather_labels
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
@@ -72,6 +73,7 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "augment",
     "binary_cross_entropy",
     "clip_scale",
     "cross_entropy",

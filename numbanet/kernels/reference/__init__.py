@@ -28,6 +28,7 @@ from numbanet.kernels.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.dense import (
     dense_backward_activation,
@@ -65,6 +66,7 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "augment",
     "binary_cross_entropy",
     "clip_scale",
     "cross_entropy",
