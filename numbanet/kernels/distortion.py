@@ -32,7 +32,7 @@ NODES = CELLS + 3  # a cubic spline over so many cells has so many control point
 # evenly distributed nodes must reach for displacements with a standard deviation of 1.
 REACH = 3.0**0.5 / (2416 / 5040)
 
-STREAM = 0xA0610000  # tells these random numbers from those of a model's layers, which count from 0
+STREAM = 0xA0610000  # tells these random numbers from those of a model's layers
 # Which of an image's random numbers is for what; a new use never changes the others' numbers.
 SHIFT_X, SHIFT_Y, TURN, LEAN, WIDTH, HEIGHT, FLIP, CUT_X, CUT_Y = range(9)
 NODE = 16  # the first of the nodes' displacements
