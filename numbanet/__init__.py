@@ -18,6 +18,7 @@ from numbanet.version import __version__
 
 if TYPE_CHECKING:
     from numbanet import data, zoo
+    from numbanet.data.augment import Augment
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
         Activation,
@@ -58,6 +59,7 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "Augment",
     "BinaryCrossEntropy",
     "Callback",
     "Constant",
@@ -102,6 +104,7 @@ __all__ = [
 
 _MODULES = ("data", "zoo")
 _HOMES = {
+    "data.augment": ("Augment",),
     "errors": ("NumbanetError",),
     "layers": (
         "Activation",

@@ -24,6 +24,7 @@ from numbanet.layers.chain import Chain, walk
 from numbanet.layers.normalize import Moments
 
 if TYPE_CHECKING:  # training stands on the model; the model's methods reach up only when they are called
+    from numbanet.data.augment import Augment
     from numbanet.losses import Loss
     from numbanet.optimizers import Optimizer
     from numbanet.training.callbacks import Callback
@@ -229,6 +230,7 @@ class Sequential:
         validation_data: tuple[Any, Any] | None = None,
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
+        augment: Augment | str | None = None,
     ) -> History:
         """Train; see `numbanet.training.fit`."""
         from numbanet.training.fit import fit
@@ -245,6 +247,7 @@ class Sequential:
             validation_data=validation_data,
             callbacks=callbacks,
             shuffle=shuffle,
+            augment=augment,
         )
 
     def evaluate(

@@ -74,6 +74,28 @@ class Widths(click.ParamType):  # type: ignore[type-arg]
         return widths
 
 
+class Augmentation(click.ParamType):  # type: ignore[type-arg]
+    """How training images are distorted: `default`, `none`, or `shift=2,rotate=10,flip`."""
+
+    name = "augmentation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """An `Augment`."""
+        from numbanet.data.augment import get
+        from numbanet.errors import ModelError
+
+        try:
+            return get(value)
+        except ModelError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names, and what may follow the last comma."""
+        begun, comma, last = incomplete.rpartition(",")
+        known = names.distortions() if comma else [*names.augmentations(), *names.distortions()]
+        return [CompletionItem(f"{begun}{comma}{name}") for name in known if name.startswith(last)]
+
+
 DATA_SET = DataSetName()
 MODEL = Name("model", names.models)
 OPTIMIZER = Name("optimizer", names.optimizers)
@@ -119,6 +141,13 @@ dropout_option = click.option(
     type=click.FloatRange(0, 1, max_open=True),
     metavar="RATE",
     help="Share of hidden units switched off while training. [default: the model's]",
+)
+augment_option = click.option(
+    "--augment",
+    type=Augmentation(),
+    metavar="WHAT",
+    help="Distort images at random: default, none, or any of shift=2 and cutout=8 (pixels), rotate=10 and "
+    "shear=8 (degrees), scale=0.1 (a share), elastic=1 (pixels) and flip, with commas between them. [default: none]",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads to use. [default: all]"

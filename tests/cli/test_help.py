@@ -82,6 +82,8 @@ def test_completion_scripts(shell: str, tmp_path: Path) -> None:
         ("numbanet train mnist --model ml", "mlp"),
         ("numbanet train mnist --optimizer ad", "adam"),
         ("numbanet train mnist --loss cross", "cross_entropy"),
+        ("numbanet train mnist --augment de", "default"),
+        ("numbanet train mnist --augment flip,sh", "flip,shift"),
         ("numbanet data fetch km", "kmnist"),
     ],
 )

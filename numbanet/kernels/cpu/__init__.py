@@ -25,6 +25,7 @@ from numbanet.kernels.codes import (
     TANH,
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.batch import gather, gather_labels
 from numbanet.kernels.cpu.batch_norm import (
     batch_norm_backward_input,
@@ -102,6 +103,7 @@ __all__ = [
     "batch_norm_backward_params",
     "batch_norm_forward",
     "batch_norm_moments",
+    "augment",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",

@@ -28,6 +28,7 @@ from numbanet.kernels.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
 from numbanet.kernels.reference.combine import add_activation, copy_columns
@@ -94,6 +95,7 @@ __all__ = [
     "batch_norm_backward_params",
     "batch_norm_forward",
     "batch_norm_moments",
+    "augment",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
