@@ -222,6 +222,19 @@ class Sequential:
             kernels.softmax_forward(y.reshape(-1, columns), logits.reshape(-1, columns))
         return self.backend.to_numpy(y)
 
+    def activations(self, x: Any) -> dict[str, NDArray[Any]]:
+        """The output [n, *out_shape] of each layer, by its name, on the inputs x; as `predict` runs them.
+
+        These are copies, in order. `forward` keeps every layer's input for `backward`, and layers write to their
+        own buffers alone: so what each of them put out is still there after an ordinary pass.
+        """
+        y = self.forward(x)
+        outputs = [*self._inputs[1:], y]
+        return {
+            layer.name: np.array(self.backend.to_numpy(output))
+            for layer, output in zip(self.layers, outputs, strict=True)
+        }
+
     @property
     def output_function(self) -> str:
         """The activation that the outputs come out of; "linear" for logits and plain numbers."""

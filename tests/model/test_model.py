@@ -53,6 +53,19 @@ def test_bytes_are_read_as_0_to_1() -> None:
     np.testing.assert_allclose(model.forward(x).copy(), model.forward(floats), rtol=1e-5, atol=1e-5)
 
 
+def test_activations_are_copies_of_each_layers_output() -> None:
+    model, (x, _) = small(Dense(9, "relu"), Dropout(0.5), Activation("tanh"), Dense(3)), blobs(7)
+    found = model.activations(x)
+    assert list(found) == ["0_dense", "1_dropout", "2_activation", "3_dense"]
+    assert found["0_dense"].min() == 0
+    assert np.array_equal(found["1_dropout"], found["0_dense"])  # nothing is dropped after training
+    np.testing.assert_allclose(found["2_activation"], np.tanh(found["0_dense"]), rtol=1e-5, atol=1e-6)
+    before = {name: values.copy() for name, values in found.items()}
+    assert np.array_equal(found["3_dense"], model.forward(x))
+    model.forward(-x)
+    assert all(np.array_equal(values, before[name]) for name, values in found.items())
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_any_array_is_converted_once_and_never_written(backend: str) -> None:
     model, (x, _) = small(device=BACKENDS[backend]), blobs(6)
