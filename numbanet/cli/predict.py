@@ -20,7 +20,7 @@ Examples:
   numbanet predict mnist-mlp.safetensors 0-9 --data kmnist
   numbanet predict mnist-mlp.safetensors photo.png    needs the extra: plot
   numbanet predict mnist-mlp.safetensors digits.npy --json
-  numbanet predict mnist-mlp.safetensors 7 --explain  and what that rests on, as a PNG file
+  numbanet predict mnist-mlp.safetensors 7 --explain  and why, as a PNG file
 
 An image file is turned gray, resized to the model's input, and inverted where its background is light."""
 )
@@ -31,7 +31,7 @@ An image file is turned gray, resized to the model's input, and inverted where i
 @click.option(
     "--explain",
     is_flag=True,
-    help="Draw, as a PNG file, the image, its probabilities, the first layer's output and the pixels that decide.",
+    help="Draw image, probabilities, first features and the pixels that decide, as a PNG file.",
 )
 @picture_options
 @data_dir_option

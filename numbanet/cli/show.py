@@ -39,9 +39,9 @@ def examples_options(function: Decorated) -> Decorated:
 @click.group(
     epilog="""\b
 Examples:
-  numbanet show filters mnist-mlp.safetensors       what its first layer looks for
-  numbanet show confusion mnist-mlp.safetensors     which class it takes for which
-  numbanet show mistakes mnist-mlp.safetensors      where it is sure, and wrong
+  numbanet show filters mnist-mlp.safetensors    what its first layer seeks
+  numbanet show confusion mnist-mlp.safetensors  which class it takes for which
+  numbanet show mistakes mnist-mlp.safetensors   where it is sure, and wrong
 
 Needs matplotlib: pip install "numbanet[plot]"."""
 )
@@ -114,7 +114,7 @@ Examples:
 @json_option
 @compute_options
 def confusion(out: str | None, overwrite: bool, as_json: bool, **trial: Any) -> None:
-    """Draw the confusion matrix, with the accuracy and each class's recall.
+    """Draw the confusion matrix, accuracy and recall.
 
     The colors are those of the mistakes: the diagonal, which would drown them, stays pale.
     """

@@ -31,6 +31,7 @@ MARGIN = 0.25  # inches of white around everything
 
 INK, QUIET, LINE = "#222222", "#666666", "#c4c4c4"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # of Okabe and Ito, told apart by every kind of eye
+PALE_BLUE = "#9ec9e2"  # what stands behind something blue
 NEGATIVE, POSITIVE = "#2166ac", "#b2182b"  # near the ends of the diverging scale
 DIVERGING, SEQUENTIAL, GRAY = "RdBu_r", "viridis", "gray"
 SMALL, NORMAL, LARGE = 7.0, 9.0, 13.0  # points
@@ -120,7 +121,7 @@ class Sheet:
         """A slim scale of colors in this place, its numbers to the right; pointed where values lie `beyond`."""
         axes = self.axes(left, top, 0.1, height)
         bar = self.figure.colorbar(colors, cax=axes, extend=beyond, extendfrac=0.04)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.set_label(label, color=QUIET, size=SMALL + 1)
         axes.tick_params(length=2, labelsize=SMALL)
         return axes

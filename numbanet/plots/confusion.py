@@ -98,11 +98,11 @@ def _write_numbers(axes: Axes, counts: NDArray[np.int64], shares: NDArray[Any], 
         right = row == column
         ink = "white" if not right and shares[row, column] > 0.6 * most else INK
         weight = "bold" if right else "normal"
-        place = {"ha": "center", "va": "center", "color": ink}
-        up = 0.12 if percent else 0.0
+        place: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
+        up = 0.07 / cell if percent else 0.0
         axes.text(column, row - up, f"{counts[row, column]:,}", size=size, weight=weight, **place)
         if percent:
-            axes.text(column, row + 0.24, f"{100 * shares[row, column]:.1f}%", size=0.68 * size, **place)
+            axes.text(column, row + 0.14 / cell, f"{100 * shares[row, column]:.1f}%", size=0.68 * size, **place)
 
 
 def _draw_recall(
@@ -117,9 +117,9 @@ def _draw_recall(
     """A bar for each class, beside its row: the share of its examples that are recognized."""
     n, recall = len(shares), np.diag(shares)
     axes = sheet.axes(left, top, 0.8, side)
-    rows = np.arange(n)
-    axes.barh(rows, np.ones(n), height=0.3, color="#e8e8e8")
-    axes.barh(rows, recall, height=0.3, color=BLUE)
+    rows, thick = np.arange(n), min(0.3, 0.17 * n / side)
+    axes.barh(rows, np.ones(n), height=thick, color="#e8e8e8")
+    axes.barh(rows, recall, height=thick, color=BLUE)
     axes.set(xlim=(0, 1), ylim=(n - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_title("recall", color=QUIET, size=SMALL + 1, pad=4)

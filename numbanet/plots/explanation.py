@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ MOST_CHARACTERS = 22
 MOST_CLASSES = 10
 
 
-class Explained(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Explained:
     """What is drawn of one prediction.
 
     `image` [h, w, 1 or 3] from 0 to 1; `probabilities` [classes], of the classes called `names`; `label` is
@@ -67,7 +69,7 @@ def explanation(explained: Explained, title: str, note: str = "", most: int = 32
     bars_left = MARGIN + 2 * (PICTURE + BETWEEN) + CHARACTER * max(len(name) for name in names)
     width = bars_left + BARS - MARGIN
     top = HEADING + TITLE
-    features_top = top + max(height, 2.2) + 2 * SPACE
+    features_top = top + max(height, 2.2) + 0.2 + SPACE
     name, values = explained.features
     sheet = Sheet(width + 1.2, features_top + TITLE + band_height(values, most, width) + MARGIN)
     sheet.heading(title, note)
@@ -133,7 +135,7 @@ def _draw_probabilities(
     axes.barh(np.arange(count), np.ones(count), height=0.66, color="#f2f2f2")
     axes.barh(np.arange(count), p[shown], height=0.66, color=colors)
     for row, index in enumerate(shown):
-        strong = {"weight": "bold"} if index == best else {}
+        strong: dict[str, Any] = {"weight": "bold"} if index == best else {}
         truth = "  true class" if index == label != best else ""
         axes.text(1.03, row, f"{100 * p[index]:.1f}%{truth}", va="center", size=SMALL + 1, color=INK, **strong)
     axes.set(xlim=(0, 1), ylim=(count - 0.4, -0.6), xticks=[])

@@ -14,7 +14,7 @@ from numbanet.plots.canvas import (
     HEADING,
     LINE,
     MARGIN,
-    ORANGE,
+    PALE_BLUE,
     QUIET,
     SMALL,
     Sheet,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PICTURE = 1.7  # inches: the input's width
 WIDTH = 8.4  # of a layer's band
-TITLE, SPACE = 0.24, 0.28  # above a band, below it
+TITLE, SPACE = 0.24, 0.34  # above a band, below it
 NAMED = 30  # outputs: more have no room for their names
 
 
@@ -124,7 +124,9 @@ def draw_band(
         drawn = axes.imshow(values.T, aspect="auto", interpolation="nearest", **scale)  # time runs to the right
         axes.set(yticks=[])
     bar = sheet.color_bar(drawn, left + width + 0.12, top + TITLE, height)
-    bar.set_yticks([scale["vmin"], scale["vmax"]], [f"{scale[end]:.2g}" for end in ("vmin", "vmax")])
+    bar.set_yticks(
+        [scale["vmin"], scale["vmax"]], [f"{scale[end]:.2g}".replace("-", "\N{MINUS SIGN}") for end in ("vmin", "vmax")]
+    )
 
 
 def _draw_bars(
@@ -140,7 +142,7 @@ def _draw_bars(
     named = len(classes) == count and count <= NAMED
     axes = sheet.axes(left, top, width, height)
     best = int(np.argmax(values)) if named else -1
-    colors = [ORANGE if index == best else BLUE for index in range(count)]
+    colors = [PALE_BLUE if named and index != best else BLUE for index in range(count)]
     axes.bar(np.arange(count), values, width=0.8 if count <= 64 else 1.0, color=colors)
     axes.axhline(0, color=LINE, linewidth=0.8)
     axes.set_xlim(-0.6, count - 0.4)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 16
 COVERED = 0.998  # of a dense layer's many weights lie within the scale of colors: the largest would make the rest pale
 LARGE_KERNEL = 12  # in height or width
+FEW = 16  # pictures, which may then be larger
 MOST_WIDTH = 10.0  # inches
 
 
@@ -29,9 +30,7 @@ def filters(kernels: NDArray[Any], title: str, note: str = "") -> Figure:
     shown = min(channels, MOST_CHANNELS)
     pictures = np.moveaxis(kernels[:, :, :shown], (2, 3), (1, 0)).reshape(count * shown, height, width)
     large = max(height, width) >= LARGE_KERNEL
-    tile_width = 0.72 if large else 0.56
-    if shown > 1:
-        tile_width = max(0.75 * tile_width, 0.3)
+    tile_width = 0.72 if large or count * shown <= FEW else 0.56 if shown == 1 else 0.42
     tile_height = tile_width * height / width
     per_row = min(columns_for(count, shown * tile_width, tile_height), max(1, int(MOST_WIDTH / (shown * tile_width))))
     captions = [str(index // shown) if index % shown == shown // 2 else "" for index in range(len(pictures))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -18,7 +19,8 @@ CAPTION = 0.52
 MOST_CHARACTERS = 12
 
 
-class Mistake(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Mistake:
     """An image [h, w, 1 or 3] from 0 to 1, its index, its class, and the class it was taken for."""
 
     image: NDArray[Any]

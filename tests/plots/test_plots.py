@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ class TestExplanation:
             saliency=RANDOM.normal(size=(28, 28, 1)),
             features=("0_conv2d", np.maximum(RANDOM.normal(size=(26, 26, 32)), 0)),
         )
-        return made._replace(**changes)
+        return replace(made, **changes)
 
     @pytest.mark.parametrize("label", [3, 4, None])
     @pytest.mark.parametrize("names", [DIGITS, CLOTHES, tuple(f"a rather long name {i}" for i in range(40))])
