@@ -40,7 +40,7 @@ def examples_options(function: Decorated) -> Decorated:
     epilog="""\b
 Examples:
   numbanet show filters mnist-mlp.safetensors    what its first layer seeks
-  numbanet show confusion mnist-mlp.safetensors  which class it takes for which
+  numbanet show confusion mnist-mlp.safetensors  what it takes for what
   numbanet show mistakes mnist-mlp.safetensors   where it is sure, and wrong
 
 Needs matplotlib: pip install "numbanet[plot]"."""
