@@ -19,7 +19,22 @@ from numbanet.version import __version__
 if TYPE_CHECKING:
     from numbanet import data, zoo
     from numbanet.errors import NumbanetError
-    from numbanet.layers import Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+    from numbanet.layers import (
+        Activation,
+        Conv1D,
+        Conv2D,
+        Conv2DTranspose,
+        Dense,
+        DepthwiseConv2D,
+        Dropout,
+        Flatten,
+        Layer,
+        Normalize,
+        Parallel,
+        Reshape,
+        Residual,
+        SeparableConv2D,
+    )
     from numbanet.losses import (
         BinaryCrossEntropy,
         CrossEntropy,
@@ -46,9 +61,13 @@ __all__ = [
     "BinaryCrossEntropy",
     "Callback",
     "Constant",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
     "Cosine",
     "CrossEntropy",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Exponential",
     "Flatten",
@@ -63,10 +82,13 @@ __all__ = [
     "Normalize",
     "NumbanetError",
     "Optimizer",
+    "Parallel",
     "Progress",
     "RMSprop",
     "Reshape",
+    "Residual",
     "Schedule",
+    "SeparableConv2D",
     "Sequential",
     "Step",
     "TopK",
@@ -81,7 +103,22 @@ __all__ = [
 _MODULES = ("data", "zoo")
 _HOMES = {
     "errors": ("NumbanetError",),
-    "layers": ("Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize", "Reshape"),
+    "layers": (
+        "Activation",
+        "Conv1D",
+        "Conv2D",
+        "Conv2DTranspose",
+        "Dense",
+        "DepthwiseConv2D",
+        "Dropout",
+        "Flatten",
+        "Layer",
+        "Normalize",
+        "Parallel",
+        "Reshape",
+        "Residual",
+        "SeparableConv2D",
+    ),
     "losses": (
         "BinaryCrossEntropy",
         "CrossEntropy",

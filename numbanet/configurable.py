@@ -5,8 +5,8 @@
     >>> Dense(128, activation="relu").config()["units"]
     128
 
-Each constructor argument is kept in an attribute of the same name; nothing else need be written to show an
-object, to save it in a model file, or to make it again.
+Each constructor argument is kept in an attribute of the same name (`*arguments` as a sequence); nothing else
+need be written to show an object, to save it in a model file, or to make it again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ class Configurable:
 
     def __repr__(self) -> str:
         """The call that makes this object, without the arguments left at their defaults."""
-        parts = []
+        parts: list[str] = []
         for name, parameter in _arguments(type(self)).items():
             value = getattr(self, name)
-            if parameter.default is inspect.Parameter.empty:
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                parts.extend(map(repr, value))
+            elif parameter.default is inspect.Parameter.empty:
                 parts.append(repr(value))
             elif type(value) is not type(parameter.default) or value != parameter.default:
                 parts.append(f"{name}={value!r}")
@@ -51,7 +53,7 @@ def _arguments(kind: Any) -> dict[str, inspect.Parameter]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Configurable):
         return {"type": type(value).__name__, **value.config()}
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, numbers.Real) and not isinstance(value, (bool, int, float)):  # NumPy's
         return int(value) if isinstance(value, numbers.Integral) else float(value)
@@ -66,8 +68,10 @@ def from_config(kind: str, classes: Mapping[str, type[T]], description: Any) -> 
     name = description["type"]
     if name not in classes:
         raise ModelError(unknown_name(f"{kind} type", name, classes))
+    several = [a for a, p in _arguments(classes[name]).items() if p.kind is inspect.Parameter.VAR_POSITIONAL]
+    named = {argument: value for argument, value in arguments.items() if argument not in several}
     try:
-        return classes[name](**arguments)
+        return classes[name](*(value for argument in several for value in arguments.get(argument, ())), **named)
     except TypeError as error:
         raise ModelError(f"{kind} {name}: its arguments {arguments} do not fit: {error}.") from error
 

@@ -6,6 +6,7 @@ threads. They are drawn in float64, so that float32 and float64 models start fro
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from numbanet.configurable import Configurable, check_number, choose, from_config
 
 Shape = tuple[int, ...]
+Pair = tuple[int, int]
 Values = NDArray[np.float64]
 
 
@@ -150,6 +152,50 @@ class Orthogonal(Initializer):
         q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+class PerGroup(Initializer):
+    """Draws a convolution's weight (..., in / groups, out) group by group, so that the fans are those of a group."""
+
+    def __init__(self, initializer: Initializer, groups: int) -> None:
+        self.initializer = initializer
+        self.groups = groups
+
+    def __call__(self, generator: np.random.Generator, shape: Shape) -> Values:
+        """Values of `shape`."""
+        one = (*shape[:-1], shape[-1] // self.groups)
+        return np.concatenate([self.initializer(generator, one) for _ in range(self.groups)], axis=-1)
+
+
+class PerPhase(Initializer):
+    """Draws a transposed convolution's weight (kh, kw, out / groups, in) by the sets of taps that a pixel sees.
+
+    With a stride, an output pixel sees only those taps whose offsets leave its own remainder. Each such set is
+    drawn as the kernel (rows, columns, in / groups, out / groups) of a convolution, which is what it is.
+    """
+
+    def __init__(self, initializer: Initializer, stride: Pair, dilation: Pair, groups: int) -> None:
+        self.initializer = initializer
+        self.stride = stride
+        self.dilation = dilation
+        self.groups = groups
+
+    def __call__(self, generator: np.random.Generator, shape: Shape) -> Values:
+        """Values of `shape`."""
+        values = np.empty(shape)
+        outputs, inputs = shape[2], shape[3] // self.groups
+        taps_h, taps_w = (_phases(*axis) for axis in zip(shape, self.stride, self.dilation, strict=False))
+        for rows, columns, group in itertools.product(taps_h, taps_w, range(self.groups)):
+            kernel = self.initializer(generator, (len(rows), len(columns), inputs, outputs))
+            ins = range(group * inputs, (group + 1) * inputs)
+            values[np.ix_(rows, columns, range(outputs), ins)] = kernel.swapaxes(2, 3)
+        return values
+
+
+def _phases(kernel: int, stride: int, dilation: int) -> list[list[int]]:
+    """The taps of one axis by the remainder of their offset, leaving out remainders that no tap has."""
+    remainders = [tap * dilation % stride for tap in range(kernel)]
+    return [[tap for tap in range(kernel) if remainders[tap] == phase] for phase in sorted(set(remainders))]
 
 
 INITIALIZERS: dict[str, type[Initializer]] = {

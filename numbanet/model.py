@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -19,6 +20,7 @@ from numbanet.inputs import BYTE_SCALE, as_inputs, is_ready
 from numbanet.kernels.codes import SIGMOID
 from numbanet.layers import Layer, Normalize
 from numbanet.layers.base import Views, size
+from numbanet.layers.chain import Chain, walk
 from numbanet.layers.normalize import Moments
 
 if TYPE_CHECKING:  # training stands on the model; the model's methods reach up only when they are called
@@ -35,7 +37,9 @@ PREDICT_BATCH = 1024
 
 @dataclass
 class Binding:
-    """The buffers for one batch size. `input_rows` is the batch `input`, [n, features]."""
+    """The buffers for one batch size: `views` for each layer, as `walk` meets them; the batch `input`, and
+    that as `input_rows`, [n, features].
+    """
 
     views: list[Views]
     input: Array
@@ -64,7 +68,9 @@ class Sequential:
         dtype: str = "float32",
     ) -> None:
         self.input_shape = _checked_shape(input_shape)
-        _check_layers(layers)
+        if not layers:
+            raise ModelError("Sequential: expected at least one layer, got none.")
+        self.chain = Chain(layers, "Sequential")
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
             raise ModelError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}.")
         if dtype not in DTYPES:
@@ -75,23 +81,17 @@ class Sequential:
         self.backend = backends.get(device) if isinstance(device, str) else device
         self.loss: Loss | None = None
         self.meta: dict[str, Any] = {}
-        shape = self.input_shape
-        for index, layer in enumerate(layers):
-            shape = layer.place(f"{index}_{layer.kind}", shape)
-        self.output_shape = shape
+        self.output_shape = self.chain.place("", self.input_shape)
         self._allocate()
 
     def _allocate(self) -> None:
-        named = [(layer, f"{layer.name}.") for layer in self.layers]
+        self._every_layer = tuple(walk(self.layers))
+        named = [(layer, f"{layer.name}.") for layer in self._every_layer]
         parameters = [replace(s, name=prefix + s.name) for layer, prefix in named for s in layer.parameters]
         state = [replace(s, name=prefix + s.name) for layer, prefix in named for s in layer.state]
         self.arena = Arena(parameters, self.backend, self.dtype, self.seed)
         self.state_arena = Arena(state, self.backend, self.dtype, self.seed, gradients=False)
         self.step = self.backend.zeros((1,), np.int64)
-        # Nothing below the first layer with parameters needs a gradient.
-        trained = [index for index, layer in enumerate(self.layers) if layer.parameters]
-        self._first_trained = trained[0] if trained else len(self.layers)
-        self._inputs: list[Array] = [None] * len(self.layers)
         self._bindings: dict[int, Binding] = {}
         self._bound: Binding | None = None
         self._batch = 0
@@ -107,7 +107,7 @@ class Sequential:
         self._bindings[n] = binding  # last: the most recently used
         if len(self._bindings) > BINDINGS:
             del self._bindings[next(iter(self._bindings))]
-        for layer, views in zip(self.layers, binding.views, strict=True):
+        for layer, views in zip(self._every_layer, binding.views, strict=True):
             layer.bind(self.backend.kernels, views)
         self._bound, self._batch = binding, n
         return binding
@@ -115,7 +115,7 @@ class Sequential:
     def _new_binding(self, n: int) -> Binding:
         empty = self.backend.empty
         views = []
-        for index, layer in enumerate(self.layers):
+        for layer in self._every_layer:
             tensors, state = [s.name for s in layer.parameters], [s.name for s in layer.state]
             views.append(
                 Views(
@@ -130,7 +130,7 @@ class Sequential:
                     absent=empty((0,), self.dtype),
                     seed=self.seed,
                     step=self.step,
-                    stream=index,
+                    stream=zlib.crc32(layer.name.encode()),  # like first weights, from the name alone
                 )
             )
         batch = empty((n, *self.input_shape), self.dtype)
@@ -138,17 +138,11 @@ class Sequential:
 
     def run_forward(self, x: Array, train: bool) -> Array:
         """`forward` on an array that is ready, after `bind`."""
-        inputs = self._inputs
-        for index, layer in enumerate(self.layers):
-            inputs[index] = x
-            x = layer.forward(x, train)
-        return x
+        return self.chain.forward(x, train)
 
     def run_backward(self, dy: Array) -> None:
         """`backward` on an array that is ready: fills the gradients of the parameters."""
-        inputs, layers, first = self._inputs, self.layers, self._first_trained
-        for index in range(len(layers) - 1, first - 1, -1):
-            dy = layers[index].backward(inputs[index], dy, index > first)
+        self.chain.backward(dy, False)
 
     # What a program calls: arguments are checked and converted.
 
@@ -167,12 +161,7 @@ class Sequential:
         if np.shape(dy) != shape:
             raise ModelError(f"backward: expected dy of shape {shape}, as the last output, got {np.shape(dy)}.")
         dy = self.backend.from_numpy(np.asarray(dy, self.dtype))
-        if not need_dx:
-            self.run_backward(dy)
-            return None
-        for layer, x in zip(reversed(self.layers), reversed(self._inputs), strict=True):
-            dy = layer.backward(x, dy, True)
-        return dy
+        return self.chain.backward(dy, need_dx)
 
     def enter(self, x: Any) -> Array:
         """A batch as the first layer takes it, and the layers bound to its size."""
@@ -238,8 +227,7 @@ class Sequential:
     @property
     def output_function(self) -> str:
         """The activation that the outputs come out of; "linear" for logits and plain numbers."""
-        functions = [f for layer in self.layers if (f := layer.output_function) is not None]
-        return functions[-1] if functions else "linear"
+        return self.chain.output_function or "linear"
 
     def fit(
         self,
@@ -288,7 +276,7 @@ class Sequential:
 
     def adapt(self, x: Any, *, always: bool = True) -> None:
         """Let every `Normalize` layer learn from the inputs x; unless `always`, those that never have."""
-        for index, layer in enumerate(self.layers):
+        for layer in self._every_layer:
             if not isinstance(layer, Normalize):
                 continue
             state = {
@@ -300,14 +288,15 @@ class Sequential:
             moments = Moments()
             for start in range(0, len(array), PREDICT_BATCH):
                 batch = self.enter(array[start : start + PREDICT_BATCH])
-                for before in self.layers[:index]:
-                    batch = before.forward(batch, False)
-                moments.add(self.backend.to_numpy(batch))
+                moments.add(self.backend.to_numpy(self.chain.input_of(layer, batch)))
             for name, values in moments.state(layer.in_shape).items():
                 self.backend.copy(state[name], values)
 
     def parameters(self) -> dict[str, Array]:
-        """The trained tensors by name, such as "0_dense.weight": views; writing to them changes the model."""
+        """The trained tensors by name: views; writing to them changes the model.
+
+        Names are such as "0_dense.weight"; inside a layer that holds layers, "1_residual.body.0_dense.weight".
+        """
         return dict(self.arena.views)
 
     def gradients(self) -> dict[str, Array]:
@@ -321,7 +310,7 @@ class Sequential:
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds of the forward pass for one example."""
-        return sum(layer.multiply_adds() for layer in self.layers)
+        return sum(layer.multiply_adds() for layer in self._every_layer)
 
     def summary(self, batch_size: int = 128) -> str:
         """A table as text: each layer's output shape, parameters, multiply-adds and memory."""
@@ -351,17 +340,3 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     if not whole or len(shape) == 0:
         raise ModelError(f"input_shape: expected the sizes of one example, such as (28, 28, 1), got {shape!r}.")
     return tuple(int(n) for n in shape)
-
-
-def _check_layers(layers: Sequence[Layer]) -> None:
-    if not layers:
-        raise ModelError("Sequential: expected at least one layer, got none.")
-    for index, layer in enumerate(layers):
-        if isinstance(layer, Layer):
-            continue
-        advice = ""
-        if isinstance(layer, (list, tuple)):
-            advice = " Pass the layers one by one: Sequential(*layers, input_shape=...)."
-        elif callable(layer):
-            advice = " Make the object, such as Flatten(), or Activation('relu') for a function."
-        raise ModelError(f"Sequential: layer {index}: expected a layer, got {layer!r}.{advice}")

@@ -77,7 +77,7 @@ def load(path: str | PathLike[str], device: str | Backend = "cpu") -> Sequential
     text, tensors = _read(path)
     try:
         description = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: its description of the model is damaged: {error}.") from error
     if not isinstance(description, dict) or not isinstance(description.get("format"), int):
         raise ModelFileError(f"{path}: its description of the model is damaged: it has no format number.")
@@ -90,7 +90,7 @@ def load(path: str | PathLike[str], device: str | Backend = "cpu") -> Sequential
         model = _build(description, device)
     except KeyError as error:
         raise ModelFileError(f"{path}: its description of the model lacks {error}.") from error
-    except (TypeError, ValueError, MemoryError) as error:
+    except (TypeError, ValueError, MemoryError, RecursionError) as error:
         raise ModelFileError(f"{path}: its description of the model is damaged: {error}.") from error
     except ModelError as error:
         raise ModelFileError(f"{path}: {error}") from error

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numbanet.layers.base import size
+from numbanet.layers.base import Layer, size
+from numbanet.layers.chain import walk
 from numbanet.model import Sequential
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer. `multiply_adds` are of the forward pass for one example.
+    """One layer, without the layers inside it, which have rows of their own.
 
-    `memory`, in bytes: parameters with their gradients, state, and the buffers of one batch.
+    `multiply_adds` are of the forward pass for one example. `memory`, in bytes: parameters with their gradients,
+    state, and the buffers of one batch.
     """
 
     name: str
@@ -24,18 +26,36 @@ class Row:
     multiply_adds: int
     memory: int
 
+    @property
+    def depth(self) -> int:
+        """In how many other layers it lies. Each puts two parts before the name: its own and the chain's."""
+        return self.name.count(".") // 2
+
+    @property
+    def short_name(self) -> str:
+        """The name inside the layer that it lies in: body.0_dense for 3_residual.body.0_dense."""
+        return ".".join(self.name.split(".")[-2:])
+
 
 def summary_rows(model: Sequential, batch_size: int = 128) -> list[Row]:
-    """A row for each layer, with buffers for batches of `batch_size`."""
+    """A row for each layer, those inside another below it; with buffers for batches of `batch_size`."""
     rows = []
-    for layer in model.layers:
+    for layer in walk(model.layers):
         parameters = sum(size(spec.shape) for spec in layer.parameters)
         state = sum(size(spec.shape) for spec in layer.state)
         buffers = batch_size * sum(size(shape) for shape in layer.buffers.values())
         scratch = sum(size(shape) for shape in layer.scratch.values())
         memory = (2 * parameters + state + buffers + scratch) * np.dtype(model.dtype).itemsize
-        rows.append(Row(layer.name, repr(layer), layer.out_shape, parameters, layer.multiply_adds(), memory))
+        rows.append(Row(layer.name, _call(layer), layer.out_shape, parameters, layer.multiply_adds(), memory))
     return rows
+
+
+def _call(layer: Layer) -> str:
+    """Its repr; for a layer that holds layers, its options alone."""
+    if not layer.chains:
+        return repr(layer)
+    options = [f"{name}={value!r}" for name, value in layer.config().items() if isinstance(value, str)]
+    return f"{type(layer).__name__}({', '.join(options)})"
 
 
 def total(rows: list[Row]) -> Row:
@@ -43,7 +63,7 @@ def total(rows: list[Row]) -> Row:
     return Row(
         "total",
         "",
-        rows[-1].output_shape,
+        [row.output_shape for row in rows if row.depth == 0][-1],
         sum(row.parameters for row in rows),
         sum(row.multiply_adds for row in rows),
         sum(row.memory for row in rows),
@@ -66,7 +86,7 @@ def summary(model: Sequential, batch_size: int = 128) -> str:
     header = ("layer", "", "output", "parameters", "multiply-adds", "memory")
     cells = [header] + [
         (
-            row.name,
+            "  " * row.depth + row.short_name,
             row.layer,
             str(row.output_shape),
             f"{row.parameters:,}",

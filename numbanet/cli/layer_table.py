@@ -49,7 +49,8 @@ def _print(model: Sequential, title: str, batch_size: int = 128) -> None:
         shape = "x".join(str(size) for size in row.output_shape)
         numbers = [f"{number:,}" if number else "" for number in (row.parameters, row.multiply_adds)]
         memory = bytes_in_words(row.memory) if row.memory else ""
-        table.add_row(Text.assemble(row.layer, (f"  {row.name}", "dim")), shape, *numbers, memory)
+        layer = Text.assemble("  " * row.depth, row.layer, (f"  {row.short_name}", "dim"))
+        table.add_row(layer, shape, *numbers, memory)
     console.print(table)
     shape = "x".join(str(size) for size in model.input_shape)
     note = f"input {shape}, {model.dtype}; memory for batches of {batch_size}, without the optimizer's"

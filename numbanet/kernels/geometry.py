@@ -79,3 +79,61 @@ def slide(
         raise ValueError(f"a window of {span_h} x {span_w} pixels is larger than the image, {padded_h} x {padded_w}")
     out_size = (padded_h - span_h) // stride_h + 1, (padded_w - span_w) // stride_w + 1
     return Window(kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left), out_size
+
+
+def slide_back(
+    in_size: Pair,
+    kernel: Pair,
+    stride: Pair = (1, 1),
+    dilation: Pair = (1, 1),
+    padding: str | Sides = "valid",
+    output_padding: Pair = (0, 0),
+) -> tuple[Window, Pair]:
+    """The transposed convolution's: the window whose outputs are of `in_size`, and the size it slides over.
+
+    Several sizes give the same number of outputs. For pixels (top, bottom, left, right), or "valid" (none), it is
+    the smallest one plus `output_padding` (below, at the right), each part less than the stride; for "same" it is
+    in * stride. Raises `ValueError` where nothing is left.
+    """
+    sizes, corner = [], []
+    for axis in (0, 1):
+        steps, step, span = in_size[axis], stride[axis], extent(kernel[axis], dilation[axis])
+        if padding == "same":
+            before, _ = same_padding(steps * step, kernel[axis], step, dilation[axis])
+            sizes.append(steps * step)
+        else:
+            before, after = (0, 0) if isinstance(padding, str) else padding[2 * axis : 2 * axis + 2]
+            sizes.append((steps - 1) * step + span - before - after + output_padding[axis])
+        corner.append(before)
+    height, width = sizes
+    if height < 1 or width < 1:
+        raise ValueError(f"a padding of {padding} crops the image to {max(0, height)} x {max(0, width)} pixels")
+    return Window(*kernel, *stride, *dilation, *corner), (height, width)
+
+
+# A tile's width is at most this many elements on any processor: columns are padded to it in scratch.
+WIDEST_TILE = 32
+# A weight gradient is summed over this many parts of the batch, at most, each with an array of its own; fewer
+# where those would be large. A fixed number, so that any number of threads adds in the same order.
+MOST_PARTS = 16
+PARTIAL_SUMS = 1 << 20  # elements that all those arrays together may have
+
+
+def rounded_up(n: int, unit: int) -> int:
+    """The smallest multiple of `unit` that is at least n."""
+    return -(-n // unit) * unit
+
+
+def gradient_parts(weights: int) -> int:
+    """Into how many parts a batch is cut for the gradient of so many weights."""
+    return max(1, min(MOST_PARTS, PARTIAL_SUMS // max(1, weights)))
+
+
+def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[int], groups: int) -> int:
+    """Elements of scratch that the convolution kernels need, for shapes (h, w, c) and (h, w, filters)."""
+    channels, filters = in_shape[-1] // groups, out_shape[-1] // groups
+    taps = window.kernel_h * window.kernel_w
+    forward = groups * rounded_up(filters, WIDEST_TILE) * (taps * channels + 1)
+    backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1 + taps)
+    weights = (taps * channels + 1) * filters * groups
+    return max(forward, backward_input, gradient_parts(weights) * weights)

@@ -37,7 +37,7 @@ EXACT = {"contract", "nsz"}
 config: Any = numba.config
 module_function: Any = cgutils.get_or_insert_function
 
-_shared: list[Callable[[Any], None]] = []  # what loads each shared function for one type of element
+_shared: dict[str, Callable[[Any], None]] = {}  # by name: what loads a shared function for one type of element
 _compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
 
 
@@ -99,26 +99,44 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile a public kernel: parallel loops (`prange`), cached on disk, the GIL released while it runs."""
     with _cache_in_our_folder():
         compiled = numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
-    return _shared_before_cached(compiled)
+    return _shared_before_cached(compiled, function)
 
 
-def _shared_before_cached(compiled: Any) -> Any:
+def _shared_before_cached(compiled: Any, function: Callable[..., Any]) -> Any:
     """Let a kernel that comes from the cache find the shared functions it calls: they are loaded before it.
 
-    Not even a mark on the disk could tell at import: another process may compile the kernel a moment later.
+    They are found by name: whatever the kernel's own helpers call, in their modules.
     """
     if config.DISABLE_JIT:  # then it is the plain function, and nothing is cached
         return compiled
     load = compiled._cache.load_overload
+    needed = [_shared[name] for name in _reachable_names(function) & _shared.keys()]
 
     def load_overload(signature: Any, target_context: Any) -> Any:
-        if any(isinstance(a, types.Array) and a.ndim == 2 and a.dtype == types.float64 for a in signature):
-            for provide in _shared:
-                provide(types.float64)
+        elements = {a.dtype for a in signature if isinstance(a, types.Array) and isinstance(a.dtype, types.Float)}
+        for provide in needed:
+            for element in elements:
+                provide(element)
         return load(signature, target_context)
 
     compiled._cache.load_overload = load_overload
     return compiled
+
+
+def _reachable_names(function: Callable[..., Any]) -> set[str]:
+    """The names of the functions that a kernel calls, and that those call."""
+    found: set[str] = set()
+    waiting: list[Any] = [function]
+    while waiting:
+        inside = waiting.pop()
+        for name in inside.__code__.co_names:
+            if name in found:
+                continue
+            found.add(name)
+            callee: Any = inside.__globals__.get(name)
+            if hasattr(callee, "py_func"):
+                waiting.append(callee.py_func)
+    return found
 
 
 def serial_kernel(function: Callable[..., Any]) -> Any:
@@ -152,7 +170,8 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
     """Compile a function once for all kernels that call it, for float32 and for float64.
 
     A helper is compiled anew into each kernel that uses it, which takes seconds where the helper is large. A
-    shared function is compiled by itself, when its module is imported, and kernels call it by its symbol.
+    shared function is compiled by itself, when the first kernel that calls it is compiled or loaded for a type
+    of element, and kernels call it by its symbol.
     `signature_of(element)` is its signature for one type of element: pointers and int64 alone, returning int64.
     What the decorator returns is an intrinsic: the type of its first argument, a pointer, picks the version.
     """
@@ -171,8 +190,7 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
             _compiled_and_in_use.append(compiled)
             available.add(element)
 
-        provide(types.float32)  # float64 when a kernel of matrices needs it: programs in float32 never wait for it
-        _shared.append(provide)
+        _shared[function.__name__] = provide
 
         def call(typingctx: Any, *arguments: Any) -> Any:
             element = arguments[0].dtype

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-SPINS = "1000"  # some 20 us; libgomp's own default is 300,000
+SPINS = "3000"  # some 50 us, longer than what a step does between two parallel loops; libgomp's own default is 300,000
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # whoever has set one of these knows better
 
 

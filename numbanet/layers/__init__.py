@@ -4,14 +4,50 @@ from __future__ import annotations
 
 from numbanet.layers.activation import Activation
 from numbanet.layers.base import Layer
+from numbanet.layers.compose import Parallel, Residual
+from numbanet.layers.conv import Conv2D, DepthwiseConv2D
+from numbanet.layers.conv1d import Conv1D
+from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
 from numbanet.layers.normalize import Normalize
+from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
 
-__all__ = ["LAYERS", "Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize", "Reshape"]
+__all__ = [
+    "LAYERS",
+    "Activation",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "Normalize",
+    "Parallel",
+    "Reshape",
+    "Residual",
+    "SeparableConv2D",
+]
 
 # What a model file may name. A new layer is added here.
 LAYERS: dict[str, type[Layer]] = {
-    kind.__name__: kind for kind in (Activation, Dense, Dropout, Flatten, Normalize, Reshape)
+    kind.__name__: kind
+    for kind in (
+        Activation,
+        Conv1D,
+        Conv2D,
+        Conv2DTranspose,
+        Dense,
+        DepthwiseConv2D,
+        Dropout,
+        Flatten,
+        Normalize,
+        Parallel,
+        Reshape,
+        Residual,
+        SeparableConv2D,
+    )
 }

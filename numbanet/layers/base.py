@@ -8,6 +8,7 @@
 
 A layer gets the namespace of kernels that it calls. It knows nothing of the device behind it, of the loss or
 of the optimizer. Everything that can be looked up is looked up in `bind`, so that a step costs little Python.
+A layer that holds layers says so in `chains`; what becomes of those stands in `chain`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numbanet import initializers
 from numbanet.arena import ParameterSpec
@@ -23,6 +24,9 @@ from numbanet.backend import Array
 from numbanet.configurable import Configurable
 from numbanet.errors import ModelError
 from numbanet.initializers import Initializer, Shape
+
+if TYPE_CHECKING:  # a chain is made of layers
+    from numbanet.layers.chain import Chain
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,12 @@ class Layer(Configurable):
     """Base of all layers. A layer object belongs to one model."""
 
     kind: ClassVar[str]  # the class's name in snake case
+    chains: tuple[Chain, ...] = ()  # the layers inside; what the first of a chain is fed is the layer's own x
     _name = ""
 
     def __init_subclass__(cls) -> None:
-        """Name the kind after the class."""
-        cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        """Name the kind after the class: Conv2DTranspose is conv2d_transpose, RMSNorm rms_norm."""
+        cls.kind = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     @property
     def output_function(self) -> str | None:
@@ -63,7 +68,7 @@ class Layer(Configurable):
 
     @property
     def name(self) -> str:
-        """`<index>_<kind>` in its model; the class's name before."""
+        """`<index>_<kind>` in its model, behind the names of what it lies in; the class's name before."""
         return self._name or type(self).__name__
 
     def place(self, name: str, in_shape: Shape) -> Shape:
@@ -95,7 +100,7 @@ class Layer(Configurable):
         raise NotImplementedError
 
     def multiply_adds(self) -> int:
-        """Multiply-adds of the forward pass for one example."""
+        """Multiply-adds of the forward pass for one example, without those of layers inside."""
         return 0
 
     def add_parameter(self, name: str, shape: Shape, initializer: Initializer, *, decay: bool) -> None:

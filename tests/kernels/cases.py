@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numbanet.kernels.codes import ACTIVATIONS, FUSED, TANH
+from numbanet.kernels.geometry import conv2d_scratch, slide
 
 from .helpers import Out, normal, out
 
@@ -27,6 +28,7 @@ def _flat(rng: np.random.Generator, dtype: Any) -> list[Case]:
         calls.append(("activation_backward", (out(FLAT, dtype), dy, x, y, code, 0.3)))
         if code in FUSED:
             calls.append(("dense_backward_activation", (out(FLAT, dtype), dy, y, code)))
+            calls.append(("add_activation", (out(FLAT, dtype), x, dy, code)))
     return [*calls, ("dropout", (out(FLAT, dtype), x, 0.3, 5, np.array([9]), 1))]
 
 
@@ -44,6 +46,7 @@ def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
         ("dense_forward", (out((N, CLASSES), dtype), x, w, b, TANH)),
         ("dense_backward_input", (out((N, IN), dtype), dy, w)),
         ("dense_backward_params", (out((IN, CLASSES), dtype), out(CLASSES, dtype), x, dy)),
+        ("copy_columns", (Out(x), dy, 100, 3, 120)),
         ("normalize", (out((N, IN), dtype), x, normal(rng, IN, dtype), normal(rng, IN, dtype))),
         ("normalize_backward", (out((N, IN), dtype), x, normal(rng, IN, dtype))),
         ("gather", (out((N, IN), dtype), (x * 9).astype(np.uint8), rng.integers(0, N, N), 1 / 255)),
@@ -53,6 +56,31 @@ def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
         calls.append((name, (out((N, CLASSES), dtype), dy)))
     for name in ("softmax_backward", "log_softmax_backward"):
         calls.append((name, (out((N, CLASSES), dtype), dy, -np.abs(dy))))
+    return calls
+
+
+def _convolutions(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    calls: list[Case] = []
+    for n, size, channels, filters, kernel, stride, dilation, groups in (
+        (5, (26, 25), 32, 64, (3, 3), (1, 1), (1, 1), 1),
+        (9, (28, 28), 1, 20, (5, 5), (1, 1), (1, 1), 1),  # a first layer
+        (7, (29, 27), 12, 24, (3, 2), (2, 2), (1, 2), 4),
+        (5, (30, 31), 33, 66, (3, 3), (1, 2), (1, 1), 33),  # depthwise
+        (2, (7, 7), 150, 260, (3, 3), (1, 1), (1, 1), 1),  # few pixels, many channels
+        (1, (50, 50), 16, 16, (3, 3), (1, 1), (2, 2), 1),  # a single example
+    ):
+        window, out_size = slide(size, kernel, stride, dilation, "same")
+        image, result, taps = (*size, channels), (*out_size, filters), (*kernel, channels // groups, filters)
+        x, dy, w, b = (normal(rng, shape, dtype) for shape in ((n, *image), (n, *result), taps, filters))
+        scratch = np.full(conv2d_scratch(window, image, result, groups), np.nan, dtype)  # its contents may differ
+        calls += [
+            ("conv2d_forward", (out(dy.shape, dtype), x, w, b, window, groups, TANH, scratch)),
+            ("conv2d_backward_input", (out(x.shape, dtype), dy, w, window, groups, scratch)),
+            ("conv2d_backward_params", (out(taps, dtype), out(filters, dtype), x, dy, window, groups, scratch)),
+        ]
+    pixels = normal(rng, (N, IN, 3), dtype)
+    calls.append(("bias_forward", (Out(pixels.reshape(-1, 3)), normal(rng, 3, dtype), TANH)))
+    calls.append(("bias_backward", (out(3, dtype), out((N, 3), dtype), pixels)))
     return calls
 
 
@@ -88,7 +116,9 @@ def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
-GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _losses, _optimizers)
+GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
+    _flat, _matrices, _convolutions, _losses, _optimizers,
+)  # fmt: skip
 
 
 def cases(dtype: Any) -> list[Case]:

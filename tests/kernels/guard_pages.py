@@ -15,6 +15,7 @@ import numpy as np
 
 from numbanet.kernels import cpu
 from numbanet.kernels.codes import TANH
+from numbanet.kernels.geometry import conv2d_scratch, slide
 
 Array = np.ndarray[Any, Any]
 PAGE = mmap.PAGESIZE
@@ -44,10 +45,21 @@ class Memory:
 
 
 ROOM = [Memory(1 << 20) for _ in range(4)]
+SCRATCH = Memory(1 << 22)
 SIZES = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 19, 25, 31, 32, 33, 63, 64, 65)
 SHAPES = [
     *((s, 9, 11) for s in SIZES), *((9, s, 11) for s in SIZES), *((25, 35, s) for s in (*SIZES, 511, 512, 513)),
     *((25, s, 21) for s in SIZES), (40, 201, 100), (390, 200, 30), (37, 101, 53), (1, 100, 40), (100, 1, 40),
+]  # fmt: skip
+# (n, size, channels, filters, kernel, stride, padding, groups)
+CONVOLUTIONS: list[Any] = [
+    *((2, (5, 6), s, 9, (3, 3), (1, 1), "same", 1) for s in SIZES),
+    *((2, (5, 6), 3, s, (3, 3), (1, 1), "valid", 1) for s in SIZES),
+    *((1, (3, s), 4, 7, (3, 3), (1, 2), (1, 1, 1, 1), 1) for s in SIZES),
+    *((1, (4, 5), s, s, (3, 3), (2, 1), "same", s) for s in SIZES),
+    (2, (28, 28), 1, 6, (5, 5), (1, 1), "same", 1), (1, (14, 14), 6, 16, (5, 5), (1, 1), "valid", 1),
+    (2, (13, 13), 32, 64, (3, 3), (1, 1), "valid", 1), (2, (14, 14), 16, 32, (1, 1), (2, 2), "valid", 1),
+    (1, (4, 4), 100, 140, (3, 3), (1, 1), "same", 1), (2, (9, 9), 12, 18, (3, 2), (2, 2), (4, 0, 3, 5), 3),
 ]  # fmt: skip
 
 
@@ -72,6 +84,20 @@ def check_dense(dtype: Any, at_end: bool) -> None:
         assert not y.any() and not x.any() and not w.any() and not b.any()
 
 
+def check_conv(dtype: Any, at_end: bool) -> None:
+    for n, size, channels, filters, kernel, stride, padding, groups in CONVOLUTIONS:
+        window, out_size = slide(size, kernel, stride, padding=padding)
+        image, result = (*size, channels), (*out_size, filters)
+        shapes = ((n, *result), (n, *image), (*kernel, channels // groups, filters), (filters,))
+        scratch = np.zeros(conv2d_scratch(window, image, result, groups), dtype)
+        y, x, w, b = (room.place(np.zeros(s, dtype), at_end) for room, s in zip(ROOM, shapes, strict=True))
+        scratch = SCRATCH.place(scratch, at_end)
+        cpu.conv2d_forward(y, x, w, b, window, groups, TANH, scratch)
+        cpu.conv2d_backward_input(x, y, w, window, groups, scratch)
+        cpu.conv2d_backward_params(w, b, x, y, window, groups, scratch)
+        assert not y.any() and not x.any() and not w.any() and not b.any()
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["crash"]:  # the proof that the pages are guarded: one element too many
         array = ROOM[0].place(np.ones(8, np.float32), at_end=True)
@@ -81,4 +107,5 @@ if __name__ == "__main__":
             for at_end in (True, False):
                 check_gemm(dtype, at_end)
                 check_dense(dtype, at_end)
+                check_conv(dtype, at_end)
         print("stayed inside")

@@ -14,6 +14,8 @@ from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu.simd import UNIT
 
 from .helpers import DTYPES, Out, assert_within, both, eps, out
+from .test_conv import ADVERSARIAL, problem
+from .test_conv import check as check_conv
 from .test_dense import check_backward, check_forward
 from .test_gemm import operands
 from .test_vectormath import float64_samples, worst
@@ -45,6 +47,15 @@ def check_dense() -> None:
     check_backward(x, w, dy, bias=True)
 
 
+def check_convolutions() -> None:
+    for name in ("cnn, first", "rgb, 7x7, stride 2", "resnet, stride 2", "groups of odd sizes", "depthwise", "a row"):
+        check_conv(ADVERSARIAL[name], np.float32)
+    for size in SIZES[1:]:
+        check_conv(problem(2, (5, size), 3, 9, (3, 3), padding="same"), np.float32)
+        check_conv(problem(2, (5, 6), size, 9, (3, 3)), np.float32)
+        check_conv(problem(2, (5, 6), 3, size, (3, 3), (1, 2)), np.float32)
+
+
 def check_vectormath() -> None:
     """Without fused multiply-add, too: an old processor, or one that LLVM is told nothing about."""
     bits = np.arange(0, 2**32, 20_011, dtype=np.uint64).astype(np.uint32)
@@ -62,6 +73,7 @@ if __name__ == "__main__":
     for dtype in DTYPES:
         check_gemm(dtype)
     check_dense()
+    check_convolutions()
     if "vectormath" in sys.argv:
         check_vectormath()
     print("checked", UNIT.name)

@@ -11,7 +11,24 @@ import pytest
 from numpy.typing import NDArray
 
 from numbanet.kernels.codes import ACTIVATIONS
-from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+from numbanet.layers import (
+    LAYERS,
+    Activation,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    Layer,
+    Normalize,
+    Parallel,
+    Reshape,
+    Residual,
+    SeparableConv2D,
+)
+from numbanet.layers.chain import walk
 from numbanet.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 from numbanet.losses import MeanAbsoluteError as Mae
 from numbanet.losses import MeanSquaredError as Mse
@@ -47,6 +64,20 @@ CASES = {
     "dropout": Case(lambda: [Dense(9, "tanh"), Dropout(0.4), Dense(3)], Mse()),
     "dropout first": Case(lambda: [Dropout(0.3), Dense(3)], Mse()),
     "dropout of nothing": Case(lambda: [Dense(9, "tanh"), Dropout(0.0), Dense(3)], Mse()),
+    "residual": Case(lambda: [Residual(Dense(5, "tanh"), Dense(4)), Dense(2)], Mse()),
+    "residual, projected": Case(lambda: [Residual(Dense(5, "tanh"), Dense(3), shortcut="projection")], Mse()),
+    "residual of images, projected": Case(
+        lambda: [Residual(Conv2D(3, 3, stride=2, padding="same", activation="tanh"), shortcut="projection")],
+        Mse(),
+        input_shape=(4, 5, 2),
+    ),
+    "residual of sequences, projected": Case(
+        lambda: [Residual(Conv1D(3, 3, stride=2, padding="same", activation="tanh"), shortcut="projection")],
+        Mse(),
+        input_shape=(5, 2),
+    ),
+    "parallel": Case(lambda: [Parallel(Dense(3, "tanh"), [Dense(4, "tanh"), Dense(2)]), Dense(2)], Mse()),
+    "parallel, added": Case(lambda: [Parallel(Dense(3, "tanh"), Dense(3), merge="add"), Dense(2)], Mse()),
     "leaky_relu, another alpha": Case(lambda: [Activation("leaky_relu", alpha=0.3), Dense(2)], Mse()),
     "elu, another alpha": Case(lambda: [Activation("elu", alpha=0.5), Dense(2)], Mse()),
     **{f"dense {name}": Case(lambda name=name: [Dense(7, name), Dense(2)], Mse()) for name in ACTIVATIONS},
@@ -54,6 +85,65 @@ CASES = {
         f"activation {name}": Case(lambda name=name: [Activation(name), Dense(3), Activation(name)], Mse())
         for name in [*ACTIVATIONS, "softmax", "log_softmax"]
     },
+    **{
+        f"conv2d {name}": Case(lambda name=name: [Conv2D(3, activation=name), Dense(2)], Mse(), input_shape=(4, 3, 2))
+        for name in ("linear", "relu", "sigmoid", "tanh", "leaky_relu", "gelu")
+    },
+    "conv2d of one tap": Case(lambda: [Conv2D(3, 1, activation="gelu"), Dense(2)], Mse(), input_shape=(3, 2, 2)),
+    "conv2d of one tap without bias": Case(lambda: [Conv2D(3, 1, bias=False)], Mse(), input_shape=(3, 2, 2)),
+    "conv2d, every option": Case(
+        lambda: [
+            Conv2D(
+                4, (2, 3), stride=(2, 1), padding=(1, 0, 2, 1), dilation=(1, 2), groups=2, activation="tanh", bias=False
+            )
+        ],
+        Mse(),
+        input_shape=(4, 3, 2),
+    ),
+    "conv2d after conv2d": Case(
+        lambda: [Conv2D(2, 2, activation="tanh"), Conv2D(3, padding="same", stride=2)], Mse(), input_shape=(4, 4, 1)
+    ),
+    "depthwise_conv2d": Case(
+        lambda: [DepthwiseConv2D(2, 3, padding="same", activation="tanh"), Dense(2)], Mse(), input_shape=(3, 3, 2)
+    ),
+    "depthwise_conv2d of one channel": Case(lambda: [DepthwiseConv2D(1, 2)], Mse(), input_shape=(3, 2, 1)),
+    "separable_conv2d": Case(
+        lambda: [SeparableConv2D(3, 2, stride=2, multiplier=2, activation="silu"), Dense(2)],
+        Mse(),
+        input_shape=(4, 5, 2),
+    ),
+    "separable_conv2d without bias": Case(
+        lambda: [Conv2D(2, 1), SeparableConv2D(3, padding="same", bias=False)], Mse(), input_shape=(3, 2, 2)
+    ),
+    "conv2d_transpose": Case(
+        lambda: [Conv2DTranspose(3, stride=2, activation="tanh"), Dense(2)], Mse(), input_shape=(2, 3, 2)
+    ),
+    "conv2d_transpose, every option": Case(
+        lambda: [
+            Conv2DTranspose(
+                4,
+                (3, 2),
+                stride=(3, 2),
+                padding=(1, 0, 2, 1),
+                output_padding=(2, 1),
+                dilation=(1, 2),
+                groups=2,
+                activation="gelu",
+            )
+        ],
+        Mse(),
+        input_shape=(2, 3, 2),
+    ),
+    "conv2d_transpose without bias": Case(
+        lambda: [Conv2D(2, 2), Conv2DTranspose(1, 2, activation="relu", bias=False)], Mse(), input_shape=(3, 3, 1)
+    ),
+    "conv1d": Case(lambda: [Conv1D(3, activation="relu"), Dense(2)], Mse(), input_shape=(5, 2)),
+    "conv1d, every option": Case(
+        lambda: [Conv1D(4, 2, stride=2, padding="causal", dilation=2, groups=2, activation="elu")],
+        Mse(),
+        input_shape=(6, 2),
+    ),
+    "conv1d of one step": Case(lambda: [Conv1D(3, 1), Conv1D(2, padding="same")], Mse(), input_shape=(4, 2)),
     "cross_entropy": Case(lambda: [Dense(3)], CrossEntropy(), "labels"),
     "cross_entropy, smoothed": Case(lambda: [Dense(3)], CrossEntropy(0.2), "labels"),
     "cross_entropy, weighted": Case(lambda: [Dense(3)], CrossEntropy(class_weights=(0.5, 2, 0)), "labels"),
@@ -93,7 +183,11 @@ def numeric(f: Callable[[], float], array: NDArray[Any]) -> NDArray[Any]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_gradients(name: str) -> None:
-    case, rng = CASES[name], np.random.default_rng(3)
+    check_gradients(CASES[name])
+
+
+def check_gradients(case: Case) -> None:
+    rng = np.random.default_rng(3)
     model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64")
     for array in model.parameters().values():  # biases away from 0 too
         array[...] = rng.normal(0, 0.7, array.shape)
@@ -136,15 +230,19 @@ def test_gradients(name: str) -> None:
 
 
 def test_every_layer_and_loss_has_a_case() -> None:
-    layers = {type(layer) for case in CASES.values() for layer in case.layers()}
+    layers = {type(layer) for case in CASES.values() for layer in walk(case.layers())}
     assert layers == set(LAYERS.values())
     assert {type(case.loss) for case in CASES.values()} == set(LOSSES.values())
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_against_the_oracle(name: str) -> None:
+    check_against_the_oracle(CASES[name])
+
+
+def check_against_the_oracle(case: Case) -> None:
     """Ten training steps with the compiled kernels, and with plain NumPy."""
-    case, weights = CASES[name], []
+    weights = []
     for backend in (BACKENDS["cpu"], BACKENDS["reference"]):
         rng = np.random.default_rng(5)
         model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64", device=backend)

@@ -17,7 +17,24 @@ from safetensors.numpy import save_file
 import numbanet as nn
 from numbanet.errors import ModelError, ModelFileError
 from numbanet.initializers import Orthogonal
-from numbanet.layers import LAYERS, Activation, Dense, Dropout, Flatten, Layer, Normalize, Reshape
+from numbanet.layers import (
+    LAYERS,
+    Activation,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    Layer,
+    Normalize,
+    Parallel,
+    Reshape,
+    Residual,
+    SeparableConv2D,
+)
+from numbanet.layers.chain import walk
 from numbanet.losses import CrossEntropy
 from numbanet.model import Sequential
 from numbanet.serialize import FORMAT, KEY, load
@@ -29,10 +46,18 @@ def every_layer(**options: Any) -> Sequential:
     layers: list[Layer] = [
         Reshape((2, 3)),
         Normalize(),
+        Conv1D(4, 2, padding="causal"),
+        Reshape((2, 2, 2)),
+        Conv2D(4, (2, 1), padding=(0, 1, 0, 0), groups=2, weight_initializer=Orthogonal()),
+        DepthwiseConv2D(2, padding="same"),
+        Conv2DTranspose(3, 2, stride=2, output_padding=(1, 0)),
+        SeparableConv2D(2, 2, stride=2),
         Flatten(),
         Dense(7, "gelu", weight_initializer=Orthogonal(0.5), bias_initializer="ones"),
         Activation("leaky_relu", alpha=0.2),
         Dropout(0.25),
+        Residual(Dense(5), Dense(7), activation="relu"),
+        Parallel(Dense(4), [Dense(5, "tanh"), Residual(Dense(3), shortcut="projection")], []),
         Dense(3, bias=False),
     ]
     return Sequential(*layers, input_shape=(6,), **options)
@@ -42,7 +67,7 @@ def every_layer(**options: Any) -> Sequential:
 def test_round_trip(tmp_path: Path, dtype: str) -> None:
     x, y = blobs(40)
     model = every_layer(seed=11, dtype=dtype)
-    assert {type(layer) for layer in model.layers} == set(LAYERS.values())
+    assert {type(layer) for layer in walk(model.layers)} == set(LAYERS.values())
     model.fit(x, y, epochs=2, loss=CrossEntropy(0.1, (1, 2, 3)))
     model.meta = {"classes": ["a", "b", "ü"], "data_set": None}
     file = tmp_path / "model.safetensors"

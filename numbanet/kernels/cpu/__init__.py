@@ -26,6 +26,9 @@ from numbanet.kernels.codes import (
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.batch import gather, gather_labels
+from numbanet.kernels.cpu.bias import bias_backward, bias_forward
+from numbanet.kernels.cpu.combine import add_activation, copy_columns
+from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -72,8 +75,15 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "add_activation",
+    "bias_backward",
+    "bias_forward",
     "binary_cross_entropy",
     "clip_scale",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",

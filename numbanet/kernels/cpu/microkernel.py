@@ -23,10 +23,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numbanet.kernels.cpu.simd import INT32, INT64, UNIT, lanes, llvm_vector
+from numbanet.kernels.cpu.simd import INT32, UNIT, lanes, llvm_vector
+from numbanet.kernels.cpu.tilecode import Vectors, constant, store_row
 
 ROWS = 8 if UNIT.registers >= 32 else 6
 VECTORS = 2
@@ -35,10 +35,6 @@ VECTORS = 2
 def tile_columns(dtype: Any) -> int:
     """The width of a full tile, in elements of a Numba float type."""
     return VECTORS * lanes(dtype)
-
-
-def _constant(value: int) -> ir.Constant:
-    return ir.Constant(INT64, value)
 
 
 def make_tile(rows: int, vectors: int) -> Any:
@@ -63,15 +59,15 @@ def make_tile(rows: int, vectors: int) -> Any:
             c, c_row, a, a_row, a_col, b, b_row, k, m, n, accumulate = args
             dtype = signature.args[0].dtype
             _, vector, width = llvm_vector(dtype)
-            unit = _Vectors(builder, vector, dtype.bitwidth // 8)
-            last = builder.sub(m, _constant(1))
+            unit = Vectors(builder, vector, dtype.bitwidth // 8)
+            last = builder.sub(m, constant(1))
             rows_of_a = [
-                builder.mul(a_row, builder.select(builder.icmp_signed("<", last, _constant(i)), last, _constant(i)))
+                builder.mul(a_row, builder.select(builder.icmp_signed("<", last, constant(i)), last, constant(i)))
                 for i in range(rows)
             ]
 
             def step(sums: list[Any], a: Any, b: Any) -> list[Any]:
-                b_vectors = [unit.load(builder.gep(b, [_constant(j * width)])) for j in range(vectors)]
+                b_vectors = [unit.load(builder.gep(b, [constant(j * width)])) for j in range(vectors)]
                 result = []
                 for i in range(rows):
                     a_vector = unit.broadcast(builder.gep(a, [rows_of_a[i]]))
@@ -79,14 +75,14 @@ def make_tile(rows: int, vectors: int) -> Any:
                 return result
 
             for i in range(rows):  # C is needed only after the loop: let it come while k runs
-                unit.prefetch(builder.gep(c, [builder.mul(c_row, _constant(i))]))
+                unit.prefetch(builder.gep(c, [builder.mul(c_row, constant(i))]))
             zeros = [ir.Constant(vector, [0.0] * width)] * (rows * vectors)
             sums = _loop_over_k(builder, k, zeros, a, a_col, b, b_row, step)
-            full = builder.icmp_signed("==", n, _constant(vectors * width))
+            full = builder.icmp_signed("==", n, constant(vectors * width))
             for i in range(rows):
-                with builder.if_then(builder.icmp_signed("<", _constant(i), m), likely=True):
-                    row = builder.gep(c, [builder.mul(c_row, _constant(i))])
-                    _store_row(builder, unit, row, sums[i * vectors : (i + 1) * vectors], width, n, full, accumulate)
+                with builder.if_then(builder.icmp_signed("<", constant(i), m), likely=True):
+                    row = builder.gep(c, [builder.mul(c_row, constant(i))])
+                    store_row(builder, unit, row, sums[i * vectors : (i + 1) * vectors], width, n, full, accumulate)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -94,75 +90,11 @@ def make_tile(rows: int, vectors: int) -> Any:
     return tile
 
 
-class _Vectors:
-    """The vector operations of one element type, as LLVM instructions."""
-
-    def __init__(self, builder: Any, vector: ir.VectorType, item_bytes: int) -> None:
-        self.builder, self.vector, self.align = builder, vector, item_bytes
-        suffix = f"v{vector.count}f{item_bytes * 8}"
-        # fmuladd, not fma: on a unit without fused multiply-add it becomes a product and a sum, not a call.
-        self._fma = self._function(f"llvm.fmuladd.{suffix}", vector, [vector] * 3)
-        self._suffix = suffix
-
-    def _function(self, name: str, result: ir.Type, arguments: list[ir.Type]) -> Any:
-        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
-
-    def load(self, address: Any) -> Any:
-        return self.builder.load(self.builder.bitcast(address, self.vector.as_pointer()), align=self.align)
-
-    def store(self, value: Any, address: Any) -> None:
-        self.builder.store(value, self.builder.bitcast(address, self.vector.as_pointer()), align=self.align)
-
-    def broadcast(self, address: Any) -> Any:
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(
-            undefined, self.builder.load(address, align=self.align), ir.Constant(INT32, 0)
-        )
-        everywhere = ir.Constant(ir.VectorType(INT32, self.vector.count), [0] * self.vector.count)
-        return self.builder.shuffle_vector(first, undefined, everywhere)
-
-    def multiply_add(self, x: Any, y: Any, z: Any) -> Any:
-        return self.builder.call(self._fma, [x, y, z])
-
-    def prefetch(self, address: Any) -> None:
-        byte = ir.IntType(8).as_pointer()
-        function = self._function("llvm.prefetch.p0", ir.VoidType(), [byte, INT32, INT32, INT32])
-        read, near, data = (ir.Constant(INT32, value) for value in (0, 2, 1))
-        self.builder.call(function, [self.builder.bitcast(address, byte), read, near, data])
-
-    def mask(self, valid: Any) -> Any:
-        """True in the first `valid` lanes."""
-        count = self.vector.count
-        integers = ir.VectorType(INT64, count)
-        undefined = ir.Constant(integers, ir.Undefined)
-        first = self.builder.insert_element(undefined, valid, ir.Constant(INT32, 0))
-        everywhere = ir.Constant(ir.VectorType(INT32, count), [0] * count)
-        limit = self.builder.shuffle_vector(first, undefined, everywhere)
-        return self.builder.icmp_signed("<", ir.Constant(integers, list(range(count))), limit)
-
-    def masked_load(self, address: Any, mask: Any) -> Any:
-        pointer = self.vector.as_pointer()
-        function = self._function(
-            f"llvm.masked.load.{self._suffix}.p0", self.vector, [pointer, INT32, mask.type, self.vector]
-        )
-        zero = ir.Constant(self.vector, [0.0] * self.vector.count)
-        align = ir.Constant(INT32, self.align)
-        return self.builder.call(function, [self.builder.bitcast(address, pointer), align, mask, zero])
-
-    def masked_store(self, value: Any, address: Any, mask: Any) -> None:
-        pointer = self.vector.as_pointer()
-        function = self._function(
-            f"llvm.masked.store.{self._suffix}.p0", ir.VoidType(), [self.vector, pointer, INT32, mask.type]
-        )
-        align = ir.Constant(INT32, self.align)
-        self.builder.call(function, [value, self.builder.bitcast(address, pointer), align, mask])
-
-
 def _loop_over_k(builder: Any, k: Any, sums: list[Any], a: Any, a_col: Any, b: Any, b_row: Any, step: Any) -> list[Any]:
     """for k times: sums = step(sums, a, b); a += a_col; b += b_row. All of it in registers."""
     before = builder.block
     body, after = builder.append_basic_block("k.body"), builder.append_basic_block("k.after")
-    builder.cbranch(builder.icmp_signed(">", k, _constant(0)), body, after)
+    builder.cbranch(builder.icmp_signed(">", k, constant(0)), body, after)
 
     builder.position_at_end(body)
     carried = [(builder.phi(start.type), start) for start in (k, a, b, *sums)]
@@ -170,11 +102,11 @@ def _loop_over_k(builder: Any, k: Any, sums: list[Any], a: Any, a_col: Any, b: A
         phi.add_incoming(start, before)
     left, at_a, at_b, *now = (phi for phi, _ in carried)
     result = step(now, at_a, at_b)
-    fewer = builder.sub(left, _constant(1))
+    fewer = builder.sub(left, constant(1))
     following = (fewer, builder.gep(at_a, [a_col]), builder.gep(at_b, [b_row]), *result)
     for (phi, _), value in zip(carried, following, strict=True):
         phi.add_incoming(value, builder.block)
-    builder.cbranch(builder.icmp_signed(">", fewer, _constant(0)), body, after)
+    builder.cbranch(builder.icmp_signed(">", fewer, constant(0)), body, after)
     body_end = builder.block
 
     builder.position_at_end(after)
@@ -187,27 +119,6 @@ def _loop_over_k(builder: Any, k: Any, sums: list[Any], a: Any, a_col: Any, b: A
     return final
 
 
-def _store_row(
-    builder: Any, unit: _Vectors, row: Any, sums: list[Any], width: int, n: Any, full: Any, accumulate: Any
-) -> None:
-    """row[0:n] (+)= sums."""
-    addresses = [builder.gep(row, [_constant(j * width)]) for j in range(len(sums))]
-    with builder.if_else(full, likely=True) as (whole, edge):
-        with whole, builder.if_else(accumulate) as (add, overwrite):
-            with add:
-                for value, address in zip(sums, addresses, strict=True):
-                    unit.store(builder.fadd(unit.load(address), value), address)
-            with overwrite:
-                for value, address in zip(sums, addresses, strict=True):
-                    unit.store(value, address)
-        with edge:
-            for j, (value, address) in enumerate(zip(sums, addresses, strict=True)):
-                mask = unit.mask(builder.sub(n, _constant(j * width)))
-                old = unit.masked_load(address, mask)
-                total = builder.select(accumulate, builder.fadd(old, value), value)
-                unit.masked_store(total, address, mask)
-
-
 @intrinsic
 def copy_padded(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
     """copy_padded(out, source, n): out[0:n] = source[0:n] and zero up to the width of a full tile."""
@@ -217,11 +128,11 @@ def copy_padded(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
         out, source, n = args
         dtype = signature.args[0].dtype
         _, vector, width = llvm_vector(dtype)
-        unit = _Vectors(builder, vector, dtype.bitwidth // 8)
+        unit = Vectors(builder, vector, dtype.bitwidth // 8)
         for j in range(VECTORS):
-            mask = unit.mask(builder.sub(n, _constant(j * width)))
-            value = unit.masked_load(builder.gep(source, [_constant(j * width)]), mask)
-            unit.store(value, builder.gep(out, [_constant(j * width)]))
+            mask = unit.mask(builder.sub(n, constant(j * width)))
+            value = unit.masked_load(builder.gep(source, [constant(j * width)]), mask)
+            unit.store(value, builder.gep(out, [constant(j * width)]))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -240,8 +151,8 @@ def transpose_square(typingctx: Any, out: Any, out_row: Any, source: Any, source
         out, out_row, source, source_row = args
         dtype = signature.args[0].dtype
         _, vector, width = llvm_vector(dtype)
-        unit = _Vectors(builder, vector, dtype.bitwidth // 8)
-        rows = [unit.load(builder.gep(source, [builder.mul(source_row, _constant(i))])) for i in range(width)]
+        unit = Vectors(builder, vector, dtype.bitwidth // 8)
+        rows = [unit.load(builder.gep(source, [builder.mul(source_row, constant(i))])) for i in range(width)]
 
         def pick(x: Any, y: Any, lanes_of: list[int]) -> Any:
             return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, width), lanes_of))
@@ -257,7 +168,7 @@ def transpose_square(typingctx: Any, out: Any, out_row: Any, source: Any, source
                 rows[i], rows[i | bit] = pick(x, y, upper), pick(x, y, lower)
             bit *= 2
         for i in range(width):
-            unit.store(rows[i], builder.gep(out, [builder.mul(out_row, _constant(i))]))
+            unit.store(rows[i], builder.gep(out, [builder.mul(out_row, constant(i))]))
         return context.get_dummy_value()
 
     return signature, codegen

@@ -29,6 +29,9 @@ from numbanet.kernels.reference.activation import (
     softmax_forward,
 )
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
+from numbanet.kernels.reference.bias import bias_backward, bias_forward
+from numbanet.kernels.reference.combine import add_activation, copy_columns
+from numbanet.kernels.reference.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.reference.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -65,8 +68,15 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "add_activation",
+    "bias_backward",
+    "bias_forward",
     "binary_cross_entropy",
     "clip_scale",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "copy_columns",
     "cross_entropy",
     "cross_entropy_probabilities",
     "dense_backward_activation",

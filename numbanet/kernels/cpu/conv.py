@@ -1,0 +1,296 @@
+"""Convolution: y = activation(x * w + b) and its gradients, over NHWC images, without copying windows (no im2col).
+
+All outputs are overwritten (`=`). Shapes: x (n, h, w, channels), w (kernel_h, kernel_w, channels / groups, filters),
+b (filters,) or (0,) for no bias, y (n, oh, ow, filters); filters of one group follow one another. `window` is a
+`geometry.Window`, `scratch` a flat array of `geometry.conv2d_scratch` elements whose content does not matter.
+
+Each of the three is a correlation of strips of images with the register tile of `windowtile.py`:
+
+    y[pixel, :]   = sum over the window of x[pixel + tap, channel] * w[tap, channel, :]
+    dx[pixel, :]  = the same with dy for x and the window turned around; with a stride, once for each residue of
+                    the pixel's row and column, each of which meets taps of its own
+    dw[tap, :]    = sum over pixels of x[pixel + tap, channel] * dy[pixel, :]
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from numbanet.kernels.codes import RELU, SIGMOID, TANH
+from numbanet.kernels.cpu import vectormath
+from numbanet.kernels.cpu.convgradient import divide_gradient, gradient_part, sum_parts
+from numbanet.kernels.cpu.convscatter import has_few_channels, pack_transposed, scatter_part
+from numbanet.kernels.cpu.correlate import PACK_PIXELS, copy_strip, correlate, cut, divide_images, pack_columns
+from numbanet.kernels.cpu.elementwise import chunks, span
+from numbanet.kernels.cpu.microkernel import VECTORS
+from numbanet.kernels.cpu.simd import pointer, shift, vector_lanes
+from numbanet.kernels.geometry import WIDEST_TILE
+from numbanet.kernels.jit import helper, kernel
+
+
+@helper
+def check_shapes(y, x, w, window, groups):
+    """Whether the arrays of a convolution fit one another."""
+    channels, filters = x.shape[3], y.shape[3]
+    if w.shape != (window.kernel_h, window.kernel_w, channels // groups, filters) or y.shape[0] != x.shape[0]:
+        raise ValueError(
+            "conv2d: x (n, h, w, c), w (kh, kw, c / groups, filters) and y (n, oh, ow, filters) do not fit"
+        )
+    if channels % groups or filters % groups:
+        raise ValueError("conv2d: groups must divide channels and filters")
+
+
+@helper
+def pack_forward(scratch, w, b, groups):
+    """Weights in panels, group after group, and behind them the bias; columns padded with zeros.
+
+    Returns the offset of the bias, of a group's weights, and of a group's bias, each from the one before.
+    """
+    k, filters = w.shape[0] * w.shape[1] * w.shape[2], w.shape[3]
+    n, width = filters // groups, VECTORS * vector_lanes(pointer(w))
+    padded = (n + WIDEST_TILE - 1) // WIDEST_TILE * WIDEST_TILE
+    bias = groups * padded * k
+    for g in range(groups):
+        pack_columns(shift(pointer(scratch), g * padded * k), shift(pointer(w), g * n), filters, k, n, width)
+        for j in range(padded):
+            inside = j < n and b.size > 0
+            scratch[bias + g * padded + j] = b[g * n + j] if inside else scratch.dtype.type(0)
+    return bias, padded * k, padded
+
+
+@helper
+def activate(y, activation):
+    """y = activation(y), on the strip that a thread has just computed; ReLU is done already, in the tile."""
+    if activation == SIGMOID:
+        for i in range(y.size):
+            y[i] = vectormath.sigmoid(y[i])
+    elif activation == TANH:
+        for i in range(y.size):
+            y[i] = vectormath.tanh(y[i])
+
+
+@helper
+def forward_part(y, x, w, window, groups, activation, scratch, packing, first, images, top_row, rows):
+    """y[first : first + images, top_row : top_row + rows]; all rows where there is more than one image."""
+    (_, height, width, channels), (_, out_h, out_w, filters) = x.shape, y.shape
+    bias, group_weights, group_bias = packing
+    first_row = top_row * window.stride_h - window.top
+    rows_in = (rows - 1) * window.stride_h + (window.kernel_h - 1) * window.dilation_h + 1
+    cols_in = (out_w - 1) * window.stride_w + (window.kernel_w - 1) * window.dilation_w + 1
+    inside = first_row >= 0 and first_row + rows_in <= height and window.left == 0 and cols_in <= width
+    # The one allocation: what is padded on this thread alone, of a size that no stack need have room for.
+    frame = np.empty(0 if inside else images * rows_in * cols_in * channels, x.dtype)
+    source = shift(pointer(x), (first * height + first_row) * width * channels)
+    image_step, row_step = height * width * channels, width * channels
+    if not inside:
+        image_step, row_step = rows_in * cols_in * channels, cols_in * channels
+        for i in range(images):
+            copy_strip(
+                shift(pointer(frame), i * image_step), shift(pointer(x), (first + i) * height * width * channels),
+                height, width, channels, first_row, rows_in, -window.left, cols_in,
+            )  # fmt: skip
+        source = pointer(frame)
+    k, n = channels // groups, filters // groups
+    count_w, step_w, depth = window.kernel_w, window.dilation_w * channels, window.kernel_h * window.kernel_w * k
+    if window.dilation_w == 1 and groups == 1:  # then a row of the window is one run
+        count_w, k = 1, window.kernel_w * k
+    tile, target = VECTORS * vector_lanes(pointer(y)), shift(pointer(y), (first * out_h + top_row) * out_w * filters)
+    b, b_row, b_panel = pointer(scratch), tile, depth * tile
+    if group_weights == 0:  # not packed
+        b, b_row, b_panel = pointer(w), filters, tile
+    for g in range(groups):
+        correlate(
+            shift(target, g * n), out_h * out_w * filters, out_w * filters, filters,
+            shift(source, g * (channels // groups)), image_step, window.stride_h * row_step, window.stride_w * channels,
+            images, rows, out_w, window.kernel_h, window.dilation_h * row_step, count_w, step_w, k,
+            shift(b, g * group_weights), b_row, b_panel, shift(pointer(scratch), bias + g * group_bias), n,
+            np.int64(activation == RELU),
+        )  # fmt: skip
+    if activation in (SIGMOID, TANH):
+        begin = (first * out_h + top_row) * out_w * filters
+        activate(y.reshape(-1)[begin : begin + images * rows * out_w * filters], activation)
+
+
+@helper
+def pack_for(scratch, w, b, groups, pixels):
+    """`pack_forward` where it pays; else the bias alone, and a group's weights at offset 0."""
+    filters = w.shape[3]
+    if pixels >= PACK_PIXELS or groups > 1 or filters % vector_lanes(pointer(w)):
+        return pack_forward(scratch, w, b, groups)
+    for j in range(filters):
+        scratch[j] = b[j] if b.size else scratch.dtype.type(0)
+    return np.int64(0), np.int64(0), np.int64(0)
+
+
+@kernel
+def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
+    """y = activation(x correlated with w, + b), with `activation` one of codes.FUSED."""
+    check_shapes(y, x, w, window, groups)
+    (images, height, width, channels), (out_h, out_w) = x.shape, y.shape[1:3]
+    packing = pack_for(scratch, w, b, groups, images * out_h * out_w)
+    image_groups, strips = divide_images(images, height * width * channels, out_h)
+    for index in prange(image_groups * strips):
+        task = np.int64(index)
+        first, count = cut(task // strips, image_groups, images)
+        top_row, rows = cut(task % strips, strips, out_h)
+        forward_part(y, x, w, window, groups, activation, scratch, packing, first, count, top_row, rows)
+
+
+@helper
+def residue_taps(residue, before, kernel, stride, dilation):
+    """The taps of one axis that pixels of dx at `residue` modulo the stride meet: (last, spacing, count, first).
+
+    They are last, last - spacing, ... `first` is where, relative to pixel number i // stride, dy is met by the
+    last tap; each further one meets it dilation * spacing / stride later.
+    """
+    last = kernel - 1
+    while last >= 0 and (residue + before - last * dilation) % stride != 0:
+        last -= 1
+    if last < 0:
+        return last, np.int64(1), np.int64(0), np.int64(0)
+    spacing = np.int64(1)
+    while spacing * dilation % stride != 0:
+        spacing += 1
+    return last, spacing, last // spacing + 1, (residue + before - last * dilation) // stride
+
+
+@helper
+def pack_backward(scratch, w, window, groups):
+    """The weights for dx: for each residue and each group its taps, turned around, in panels of channels.
+
+    Behind them as many zeros as the widest bias; returns their offset.
+    """
+    kernel_w, k, filters = w.shape[1], w.shape[2], w.shape[3]
+    n, tile = filters // groups, VECTORS * vector_lanes(pointer(w))
+    padded = (k + WIDEST_TILE - 1) // WIDEST_TILE * WIDEST_TILE
+    at = np.int64(0)
+    for residue_h in range(window.stride_h):
+        last_h, space_h, count_h, _ = residue_taps(
+            residue_h, window.top, window.kernel_h, window.stride_h, window.dilation_h
+        )
+        for residue_w in range(window.stride_w):
+            last_w, space_w, count_w, _ = residue_taps(
+                residue_w, window.left, window.kernel_w, window.stride_w, window.dilation_w
+            )
+            depth = count_h * count_w * n
+            for g in range(groups):
+                for i in range(count_h):
+                    for j in range(count_w):
+                        tap = (last_h - i * space_h) * kernel_w + last_w - j * space_w
+                        source = shift(pointer(w), tap * k * filters + g * n)
+                        for channel in range(padded):
+                            panel, column = channel // tile, channel % tile
+                            target = shift(
+                                pointer(scratch), at + (panel * depth + (i * count_w + j) * n) * tile + column
+                            )
+                            if panel * tile >= k:
+                                break
+                            for f in range(n):
+                                target[f * tile] = source[channel * filters + f] if channel < k else 0
+                at += depth * padded
+    for j in range(padded):
+        scratch[at + j] = 0
+    return at
+
+
+@helper
+def backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, images, strip, strips):
+    """Strip number `strip` of `strips` of each of the images' dx."""
+    (_, height, width, channels), (_, out_h, out_w, filters) = dx.shape, dy.shape
+    k, n, tile = channels // groups, filters // groups, VECTORS * vector_lanes(pointer(dx))
+    padded = (k + WIDEST_TILE - 1) // WIDEST_TILE * WIDEST_TILE
+    packed = pointer(scratch)
+    for residue_h in range(window.stride_h):
+        _, space_h, count_h, first_h = residue_taps(
+            residue_h, window.top, window.kernel_h, window.stride_h, window.dilation_h
+        )
+        top, rows = cut(strip, strips, (height - residue_h + window.stride_h - 1) // window.stride_h)
+        tap_h = space_h * window.dilation_h // window.stride_h
+        for residue_w in range(window.stride_w):
+            _, space_w, count_w, first_w = residue_taps(
+                residue_w, window.left, window.kernel_w, window.stride_w, window.dilation_w
+            )
+            tap_w, cols = (
+                space_w * window.dilation_w // window.stride_w,
+                (width - residue_w + window.stride_w - 1) // window.stride_w,
+            )
+            weights, depth = packed, count_h * count_w * n
+            packed = shift(packed, groups * depth * padded)
+            if rows <= 0 or cols <= 0:
+                continue
+            target = shift(
+                pointer(dx), ((first * height + residue_h + top * window.stride_h) * width + residue_w) * channels
+            )
+            if depth == 0:
+                for image in range(images):
+                    for i in range(rows):
+                        for j in range(cols):
+                            pixel = (image * height + i * window.stride_h) * width + j * window.stride_w
+                            for c in range(channels):
+                                target[pixel * channels + c] = 0
+                continue
+            first_row, rows_in, cols_in = top + first_h, rows + (count_h - 1) * tap_h, cols + (count_w - 1) * tap_w
+            inside = first_row >= 0 and first_row + rows_in <= out_h and first_w >= 0 and first_w + cols_in <= out_w
+            frame = np.empty(0 if inside else images * rows_in * cols_in * filters, dy.dtype)
+            image_step, row_step = out_h * out_w * filters, out_w * filters
+            source = shift(pointer(dy), ((first * out_h + first_row) * out_w + first_w) * filters)
+            if not inside:
+                image_step, row_step = rows_in * cols_in * filters, cols_in * filters
+                for i in range(images):
+                    image = shift(pointer(dy), (first + i) * out_h * out_w * filters)
+                    copy_strip(
+                        shift(pointer(frame), i * image_step), image, out_h, out_w, filters,
+                        first_row, rows_in, first_w, cols_in,
+                    )  # fmt: skip
+                source = pointer(frame)
+            run, runs = n, count_w
+            if tap_w == 1 and groups == 1:
+                run, runs = count_w * n, np.int64(1)
+            for g in range(groups):
+                correlate(
+                    shift(target, g * k), height * width * channels, window.stride_h * width * channels,
+                    window.stride_w * channels, shift(source, g * n), image_step, row_step, filters,
+                    images, rows, cols, count_h, tap_h * row_step, runs, tap_w * filters, run,
+                    shift(weights, g * depth * padded), tile, depth * tile, shift(pointer(scratch), zeros), k, 0,
+                )  # fmt: skip
+
+
+@kernel
+def conv2d_backward_input(dx, dy, w, window, groups, scratch):
+    """dx, from dy: dy correlated with the window turned around."""
+    check_shapes(dy, dx, w, window, groups)
+    images, height = dx.shape[0], dx.shape[1]
+    scatter = has_few_channels(w, groups)
+    zeros = pack_transposed(scratch, w) if scatter else pack_backward(scratch, w, window, groups)
+    most = 1 if scatter else (height + window.stride_h - 1) // window.stride_h
+    image_groups, strips = divide_images(images, dy.shape[1] * dy.shape[2] * dy.shape[3], most)
+    for index in prange(image_groups * strips):
+        task = np.int64(index)
+        first, count = cut(task // strips, image_groups, images)
+        if scatter:
+            scatter_part(dx, dy, w, window, scratch, zeros, first, count)
+        else:
+            backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, count, task % strips, strips)
+
+
+@kernel
+def conv2d_backward_params(dw, db, x, dy, window, groups, scratch):
+    """dw and db (no bias: size 0), summed over fixed parts of the batch, so the same for any number of threads."""
+    check_shapes(dy, x, dw, window, groups)
+    if db.size and db.size != dy.shape[3]:
+        raise ValueError("conv2d_backward_params: db must have as many elements as there are filters")
+    if x.shape[0] == 0:
+        dw[:] = 0
+        db[:] = 0
+        return
+    parts, row_parts = divide_gradient(x.shape[0], dw)
+    for index in prange(parts * row_parts):
+        task = np.int64(index)
+        gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)
+    filters = dy.shape[3]
+    flat, stride = dw.reshape(-1), dw.size + filters
+    for index in prange(chunks(dw.size)):
+        start, stop = span(index, dw.size)
+        sum_parts(flat, scratch, 0, stride, parts, start, stop)
+    sum_parts(db, scratch, dw.size, stride, parts, 0, db.size)
