@@ -212,17 +212,12 @@ class Sequential:
         return self.backend.to_numpy(y)
 
     def activations(self, x: Any) -> dict[str, NDArray[Any]]:
-        """The output [n, *out_shape] of each layer, by its name, on the inputs x; as `predict` runs them.
+        """The output [n, *out_shape] of each layer, by its name, for the inputs x; run as `predict` does.
 
-        These are copies, in order. `forward` keeps every layer's input for `backward`, and layers write to their
-        own buffers alone: so what each of them put out is still there after an ordinary pass.
+        These are copies. Those of layers inside another one, such as "1_residual.body.0_dense", come before its own.
         """
-        y = self.forward(x)
-        outputs = [*self._inputs[1:], y]
-        return {
-            layer.name: np.array(self.backend.to_numpy(output))
-            for layer, output in zip(self.layers, outputs, strict=True)
-        }
+        self.forward(x)
+        return {layer.name: np.array(self.backend.to_numpy(output)) for layer, output in self.chain.outputs()}
 
     @property
     def output_function(self) -> str:

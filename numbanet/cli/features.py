@@ -44,14 +44,15 @@ def first_filters(model: Sequential, path: str) -> tuple[str, NDArray[Any]]:
 
 
 def layer_outputs(model: Sequential, x: NDArray[Any]) -> list[tuple[str, NDArray[Any]]]:
-    """Name and output of each layer for one example; without layers that hand on the numbers they get."""
+    """Name and output of each layer for one example; without layers that only hand on numbers they got."""
     found: list[tuple[str, NDArray[Any]]] = []
-    before = model.backend.to_numpy(model.enter(x[np.newaxis])).reshape(-1).copy()
+    seen = [model.backend.to_numpy(model.enter(x[np.newaxis])).reshape(-1).copy()]
     for name, batch in model.activations(x[np.newaxis]).items():
-        values = batch[0]
-        if not np.array_equal(values.reshape(-1), before):
-            found.append((name, values))
-        before = values.reshape(-1)
+        values = batch[0].reshape(-1)
+        constant = values.min() == values.max()  # two dead layers are alike, and both are to be seen
+        if constant or not any(np.array_equal(values, earlier) for earlier in seen):
+            found.append((name, batch[0]))
+        seen.append(values)
     return found
 
 

@@ -29,6 +29,22 @@ NAMES = {
 }
 
 
+@pytest.fixture(scope="module")
+def cnn(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An untrained network of convolutions, with layers inside layers, for `digits`."""
+    file = tmp_path_factory.mktemp("cnn") / "digits-cnn.safetensors"
+    layers = (
+        nn.Conv2D(6, 3, stride=2, activation="relu"),
+        nn.Residual(nn.Conv2D(6, 3, padding="same"), activation="relu"),
+        nn.Parallel([nn.Conv2D(3, 1)], [nn.Conv2D(2, 3, padding="same", activation="relu")]),
+        nn.Dense(10),
+    )
+    model = nn.Sequential(*layers, input_shape=(28, 28, 1))
+    model.meta["data_set"] = "digits"
+    model.save(file)
+    return str(file)
+
+
 def assert_picture(path: Path) -> None:
     """A PNG file of a size to look at, with something on it."""
     from matplotlib.image import imread
@@ -246,6 +262,48 @@ class TestExplain:
         assert_fails(done, 1, "--explain draws images", "(9,)")
 
 
+class TestConvolutions:
+    """A network of convolutions, with layers inside layers."""
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_picture(self, command: str, cnn: str, tmp_path: Path) -> None:
+        done = numbanet("show", command, cnn, "--out", "p.png", "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert_picture(tmp_path / "p.png")
+        result = result_of(done.stdout)
+        if command == "filters":
+            assert (result["parameter"], result["shape"]) == ("0_conv2d.weight", [3, 3, 1, 6])
+        if command == "activations":
+            assert result["layers"] == {
+                "0_conv2d": [13, 13, 6],
+                "1_residual.body.0_conv2d": [13, 13, 6],
+                "1_residual": [13, 13, 6],
+                "2_parallel.branch0.0_conv2d": [13, 13, 3],
+                "2_parallel.branch1.0_conv2d": [13, 13, 2],
+                "2_parallel": [13, 13, 5],
+                "3_dense": [10],
+            }
+
+    def test_explain(self, cnn: str, tmp_path: Path) -> None:
+        done = numbanet("predict", cnn, "0", "--explain", "--out", "p.png", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert_picture(tmp_path / "p.png")
+
+    def test_filters_by_their_shapes(self) -> None:
+        for layer, shape, expected in (
+            (nn.Conv2D(4, (5, 3), groups=2), (9, 9, 6), ("0_conv2d.weight", (5, 3, 3, 4))),
+            (nn.SeparableConv2D(4, 3), (9, 9, 6), ("0_separable_conv2d.depthwise", (3, 3, 1, 6))),
+            (nn.Conv1D(4, 3), (9, 6), ("0_conv1d.weight", (3, 6, 1, 4))),
+            (
+                nn.Residual(nn.Conv2D(3, 3, padding="same")),
+                (9, 9, 3),
+                ("0_residual.body.0_conv2d.weight", (3, 3, 3, 3)),
+            ),
+        ):
+            name, kernels = first_filters(nn.Sequential(layer, nn.Dense(2), input_shape=shape), "m")
+            assert (name, kernels.shape) == expected
+
+
 class TestFeatures:
     """What is drawn, computed."""
 
@@ -267,7 +325,7 @@ class TestFeatures:
     def test_layers_that_hand_on_what_they_get_are_left_out(self) -> None:
         layers = (nn.Flatten(), nn.Dense(5), nn.Dropout(0.5), nn.Activation("tanh"), nn.Reshape((5, 1)), nn.Flatten())
         model = nn.Sequential(*layers, input_shape=(4, 4, 1))
-        x = np.full((4, 4, 1), 200, np.uint8)
+        x = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
         found = layer_outputs(model, x)
         assert [name for name, _ in found] == ["1_dense", "3_activation"]
         np.testing.assert_allclose(found[1][1], np.tanh(found[0][1]), rtol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numbanet.errors import DeviceError, ModelError
-from numbanet.layers import Activation, Dense, Dropout, Flatten, Normalize, Reshape
+from numbanet.layers import Activation, Dense, Dropout, Flatten, Normalize, Parallel, Reshape, Residual
 from numbanet.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from numbanet.model import BINDINGS, Sequential
 from numbanet.summary import bytes_in_words, summary_rows, total
@@ -64,6 +64,23 @@ def test_activations_are_copies_of_each_layers_output() -> None:
     assert np.array_equal(found["3_dense"], model.forward(x))
     model.forward(-x)
     assert all(np.array_equal(values, before[name]) for name, values in found.items())
+
+
+def test_activations_of_layers_inside_layers() -> None:
+    model, (x, _) = small(Residual(Dense(6, "tanh"), Dense(6)), Parallel([], [Dense(2)]), Dense(3)), blobs(5)
+    found = model.activations(x)
+    assert list(found) == [
+        "0_residual.body.0_dense",
+        "0_residual.body.1_dense",
+        "0_residual",
+        "1_parallel.branch1.0_dense",
+        "1_parallel",
+        "2_dense",
+    ]
+    np.testing.assert_allclose(found["0_residual"], x + found["0_residual.body.1_dense"], rtol=1e-5, atol=1e-6)
+    beside = [found["0_residual"], found["1_parallel.branch1.0_dense"]]
+    assert np.array_equal(found["1_parallel"], np.concatenate(beside, axis=1))
+    assert np.array_equal(found["2_dense"], model.predict(x))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
