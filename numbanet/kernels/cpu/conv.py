@@ -286,7 +286,7 @@ def conv2d_backward_params(dw, db, x, dy, window, groups, scratch):
         dw[:] = 0
         db[:] = 0
         return
-    parts, row_parts = divide_gradient(x.shape[0], dw)
+    parts, row_parts = divide_gradient(x.shape[0], dw, groups)
     for index in prange(parts * row_parts):
         task = np.int64(index)
         gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)

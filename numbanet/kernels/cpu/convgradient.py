@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 
 from numbanet.kernels.cpu.correlate import copy_strip, cut, window_tile_full, window_tile_half
-from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded
+from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded, copy_run
 from numbanet.kernels.cpu.simd import pointer, shift, stack_array, vector_lanes
 from numbanet.kernels.cpu.windowtile import ACCUMULATE, stack_table
 from numbanet.kernels.geometry import gradient_parts as parts_for
@@ -21,6 +21,7 @@ from numbanet.kernels.jit import helper, shared
 PIXELS = 128  # pixels of dy that a tile sums before the sum is added to memory,
 MANY_PIXELS = 768  # and where the sums do not stay in L2
 MANY_SUMS = 1 << 16  # elements from which that is so
+FEW_SUMS = 1024  # room for the sums of few weights: fewer filters than lanes, a tile across
 TASKS = 8  # what there should be for the threads to share, at least
 WIDTH = 64  # elements of the widest tile of any type
 
@@ -28,11 +29,22 @@ gradient_parts = helper(parts_for)
 
 
 @helper
-def divide_gradient(images, dw):
+def has_few_weights(weights, channels, filters, groups, lanes):
+    """Whether all weights of a filter, and one more, fit across a tile, and filters would not fill a register.
+
+    Then rows and columns of the sums change places: filters down the tile, weights across it.
+    """
+    return groups == 1 and filters < lanes and weights < VECTORS * lanes and channels <= lanes
+
+
+@helper
+def divide_gradient(images, dw, groups):
     """(parts of the batch, parts of the weights): depends on shapes alone."""
     weights, filters = dw.shape[0] * dw.shape[1] * dw.shape[2], dw.shape[3]
     parts = max(1, min(images, gradient_parts((weights + 1) * filters)))
     tiles = (weights + ROWS - 1) // ROWS
+    if has_few_weights(weights, dw.shape[2], filters, groups, vector_lanes(pointer(dw))):
+        return parts, np.int64(1)
     return parts, min((TASKS + parts - 1) // parts, tiles)
 
 
@@ -100,6 +112,64 @@ def add_pixels(total, n, dy, dy_row, pixels):
 
 
 @helper
+def copy_runs(out, out_step, source, step, count, n):
+    """`count` runs of n elements, a few at most."""
+    for p in range(count):
+        copy_run(shift(out, p * out_step), shift(source, p * step), n)
+
+
+@helper
+def few_weights_part(sums, x, dy, window, first_image, count):
+    """The sums of some images by way of columns: columns[pixel] = what each weight meets there, and a one.
+
+    sums[filter, weight] = sum over pixels of dy[pixel, filter] * columns[pixel, weight]; the one gives the bias.
+    """
+    (_, height, width, channels), (_, out_h, out_w, filters) = x.shape, dy.shape
+    tile, run = VECTORS * vector_lanes(pointer(x)), window.kernel_w * channels
+    weights = window.kernel_h * run
+    turned = stack_array(sums, FEW_SUMS)
+    for i in range(filters * tile):
+        turned[i] = 0
+    rows_in = (out_h - 1) * window.stride_h + (window.kernel_h - 1) * window.dilation_h + 1
+    cols_in = (out_w - 1) * window.stride_w + (window.kernel_w - 1) * window.dilation_w + 1
+    inside = window.top == 0 and window.left == 0 and rows_in <= height and cols_in <= width
+    frame = np.empty(0 if inside else rows_in * cols_in * channels, x.dtype)
+    together = window.kernel_w if window.dilation_w == 1 and run <= tile // VECTORS else np.int64(1)
+    columns, step = np.empty(PIXELS * tile, x.dtype), window.stride_w * channels
+    for p in range(PIXELS):
+        for j in range(tile):
+            columns[p * tile + j] = 1 if j == weights else 0
+    for image in range(first_image, first_image + count):
+        source, row_step = shift(pointer(x), image * height * width * channels), width * channels
+        if not inside:
+            copy_strip(pointer(frame), source, height, width, channels, -window.top, rows_in, -window.left, cols_in)
+            source, row_step = pointer(frame), cols_in * channels
+        row, col = np.int64(0), np.int64(0)
+        for first in range(0, out_h * out_w, PIXELS):
+            pixels = min(PIXELS, out_h * out_w - first)
+            p = np.int64(0)
+            while p < pixels:  # the pixels of one row, tap after tap
+                some = min(pixels - p, out_w - col)
+                at = shift(source, row * window.stride_h * row_step + col * step)
+                for tap_h in range(window.kernel_h):
+                    for tap_w in range(0, window.kernel_w, together):
+                        line = shift(at, tap_h * window.dilation_h * row_step + tap_w * window.dilation_w * channels)
+                        copy_runs(
+                            shift(pointer(columns), p * tile + tap_h * run + tap_w * channels), tile, line, step,
+                            some, together * channels,
+                        )  # fmt: skip
+                p += some
+                row, col = (row, col + some) if col + some < out_w else (row + 1, np.int64(0))
+            accumulate(
+                turned, tile, 0, filters, shift(pointer(dy), (image * out_h * out_w + first) * filters), 1, 0, 0,
+                filters, 1, 0, 1, 0, pixels, filters, min(tile, weights + 1), pointer(columns), tile, 1,
+            )  # fmt: skip
+    for weight in range(weights + 1):  # the bias follows the weights
+        for f in range(filters):
+            sums[weight * filters + f] = turned[f * tile + weight]
+
+
+@helper
 def gradient_part(scratch, dw, x, dy, window, groups, part, parts, row_part, row_parts):
     """Sums number `part`, for part `row_part` of the weights, over the part's images."""
     (images, height, width, channels), (_, out_h, out_w, filters) = x.shape, dy.shape
@@ -107,6 +177,9 @@ def gradient_part(scratch, dw, x, dy, window, groups, part, parts, row_part, row
     weights = window.kernel_h * window.kernel_w * k
     sums = shift(pointer(scratch), part * (weights + 1) * filters)
     first_image, count = cut(part, parts, images)
+    if has_few_weights(weights, k, filters, groups, vector_lanes(pointer(x))):
+        few_weights_part(sums, x, dy, window, first_image, count)
+        return
     tiles = (weights + ROWS - 1) // ROWS
     first_tile, some = cut(row_part, row_parts, tiles)
     begin, end = first_tile * ROWS, min((first_tile + some) * ROWS, weights)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbanet.kernels.cpu.correlate import correlate
-from numbanet.kernels.cpu.microkernel import VECTORS
+from numbanet.kernels.cpu.microkernel import VECTORS, add_run
 from numbanet.kernels.cpu.simd import pointer, shift, vector_lanes
 from numbanet.kernels.jit import helper
 
@@ -43,7 +43,7 @@ def pack_transposed(scratch, w):
 @helper
 def add_columns(dx, columns, column_row, window, first, pixels, out_w, height, width, channels):
     """Add the columns of dy's pixels first .. first + pixels of one image to its dx."""
-    run = window.kernel_w * channels
+    run, tile = window.kernel_w * channels, VECTORS * vector_lanes(dx)
     for p in range(pixels):
         i, j = (first + p) // out_w, (first + p) % out_w
         top, left = i * window.stride_h - window.top, j * window.stride_w - window.left
@@ -55,8 +55,8 @@ def add_columns(dx, columns, column_row, window, first, pixels, out_w, height, w
             if window.dilation_w == 1:
                 begin, end = max(0, -left) * channels, min(window.kernel_w, width - left) * channels
                 target = shift(dx, (y * width + left) * channels)
-                for e in range(begin, end):
-                    target[e] += source[e]
+                for e in range(begin, end, tile):
+                    add_run(shift(target, e), shift(source, e), min(tile, end - e))
                 continue
             for tap_w in range(window.kernel_w):
                 x = left + tap_w * window.dilation_w

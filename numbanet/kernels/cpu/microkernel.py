@@ -139,6 +139,46 @@ def copy_padded(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
 
 
 @intrinsic
+def copy_run(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
+    """copy_run(out, source, n): out[0:n] = source[0:n], n up to the lanes of one register."""
+    signature = types.void(out, source, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        out, source, n = args
+        dtype = signature.args[0].dtype
+        unit = Vectors(builder, llvm_vector(dtype)[1], dtype.bitwidth // 8)
+        mask = unit.mask(n)
+        unit.masked_store(unit.masked_load(source, mask), out, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def add_run(typingctx: Any, target: Any, source: Any, n: Any) -> Any:
+    """add_run(target, source, n): target[0:n] += source[0:n], 1 <= n <= the width of a full tile.
+
+    For the short runs that a loop, with what is left over one by one, is slow at.
+    """
+    signature = types.void(target, source, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target, source, n = args
+        dtype = signature.args[0].dtype
+        _, vector, width = llvm_vector(dtype)
+        unit = Vectors(builder, vector, dtype.bitwidth // 8)
+        for j in range(VECTORS):
+            with builder.if_then(builder.icmp_signed(">", n, constant(j * width))):
+                mask = unit.mask(builder.sub(n, constant(j * width)))
+                to, at = builder.gep(target, [constant(j * width)]), builder.gep(source, [constant(j * width)])
+                total = builder.fadd(unit.masked_load(to, mask), unit.masked_load(at, mask))
+                unit.masked_store(total, to, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
 def transpose_square(typingctx: Any, out: Any, out_row: Any, source: Any, source_row: Any) -> Any:
     """transpose_square(out, out_row, source, source_row): out[j, i] = source[i, j], lanes x lanes elements.
 
