@@ -11,12 +11,16 @@ from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
 from numbanet.layers.normalize import Normalize
+from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool1D, MaxPool2D
+from numbanet.layers.resize import UpSampling2D, ZeroPad2D
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
 
 __all__ = [
     "LAYERS",
     "Activation",
+    "AvgPool1D",
+    "AvgPool2D",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
@@ -24,12 +28,18 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
     "Layer",
+    "MaxPool1D",
+    "MaxPool2D",
     "Normalize",
     "Parallel",
     "Reshape",
     "Residual",
     "SeparableConv2D",
+    "UpSampling2D",
+    "ZeroPad2D",
 ]
 
 # What a model file may name. A new layer is added here.
@@ -37,6 +47,8 @@ LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
         Activation,
+        AvgPool1D,
+        AvgPool2D,
         Conv1D,
         Conv2D,
         Conv2DTranspose,
@@ -44,10 +56,16 @@ LAYERS: dict[str, type[Layer]] = {
         DepthwiseConv2D,
         Dropout,
         Flatten,
+        GlobalAvgPool2D,
+        GlobalMaxPool2D,
+        MaxPool1D,
+        MaxPool2D,
         Normalize,
         Parallel,
         Reshape,
         Residual,
         SeparableConv2D,
+        UpSampling2D,
+        ZeroPad2D,
     )
 }
