@@ -10,6 +10,7 @@ from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
+from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
 from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool1D, MaxPool2D
 from numbanet.layers.resize import UpSampling2D, ZeroPad2D
@@ -21,6 +22,7 @@ __all__ = [
     "Activation",
     "AvgPool1D",
     "AvgPool2D",
+    "BatchNorm",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
@@ -31,10 +33,14 @@ __all__ = [
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
     "Layer",
+    "GroupNorm",
+    "Layer",
+    "LayerNorm",
     "MaxPool1D",
     "MaxPool2D",
     "Normalize",
     "Parallel",
+    "RMSNorm",
     "Reshape",
     "Residual",
     "SeparableConv2D",
@@ -49,6 +55,7 @@ LAYERS: dict[str, type[Layer]] = {
         Activation,
         AvgPool1D,
         AvgPool2D,
+        BatchNorm,
         Conv1D,
         Conv2D,
         Conv2DTranspose,
@@ -58,10 +65,13 @@ LAYERS: dict[str, type[Layer]] = {
         Flatten,
         GlobalAvgPool2D,
         GlobalMaxPool2D,
+        GroupNorm,
+        LayerNorm,
         MaxPool1D,
         MaxPool2D,
         Normalize,
         Parallel,
+        RMSNorm,
         Reshape,
         Residual,
         SeparableConv2D,

@@ -25,6 +25,7 @@ from numbanet.kernels.codes import (
     TANH,
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.batch import gather, gather_labels
 from numbanet.kernels.cpu.batch_norm import (
     batch_norm_backward_input,
@@ -95,13 +96,14 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "add_activation",
+    "augment",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward_input",
     "batch_norm_backward_params",
     "batch_norm_forward",
     "batch_norm_moments",
-    "add_activation",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",

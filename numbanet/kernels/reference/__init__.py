@@ -28,6 +28,7 @@ from numbanet.kernels.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
 from numbanet.kernels.reference.combine import add_activation, copy_columns
@@ -87,13 +88,14 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam",
+    "add_activation",
+    "augment",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward_input",
     "batch_norm_backward_params",
     "batch_norm_forward",
     "batch_norm_moments",
-    "add_activation",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
