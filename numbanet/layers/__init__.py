@@ -32,6 +32,7 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
+    "Layer",
     "GroupNorm",
     "Layer",
     "LayerNorm",

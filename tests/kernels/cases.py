@@ -91,6 +91,29 @@ def _convolutions(rng: np.random.Generator, dtype: Any) -> list[Case]:
     return calls
 
 
+def _pooling(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    calls: list[Case] = []
+    # Windows side by side and overlapping; many lines, and so few that channels are cut as well.
+    for shape, kernel, stride, padding in (
+        ((9, 24, 24, 20), 2, 2, 0), ((5, 28, 28, 6), 3, 2, 1), ((2, 20, 20, 70), 3, 1, 0), ((1, 20, 20, 70), 20, 20, 0),
+    ):  # fmt: skip
+        window, out_size = slide(shape[1:3], (kernel, kernel), (stride, stride), padding=(padding,) * 4)
+        x, dy = normal(rng, shape, dtype).round(1), normal(rng, (shape[0], *out_size, shape[3]), dtype)
+        calls += [
+            ("max_pool2d_forward", (out(dy.shape, dtype), x, window)),
+            ("max_pool2d_backward", (out(shape, dtype), dy, x, window)),
+            ("avg_pool2d_forward", (out(dy.shape, dtype), x, window, False)),
+            ("avg_pool2d_backward", (out(shape, dtype), dy, window, False)),
+        ]
+    small, large = normal(rng, (3, 20, 20, 17), dtype), normal(rng, (3, 40, 60, 17), dtype)
+    return [
+        *calls,
+        ("pad2d", (out((3, 42, 66, 17), dtype), large, 1, 2)),
+        ("upsample2d_forward", (out(large.shape, dtype), small)),
+        ("upsample2d_backward", (out(small.shape, dtype), large)),
+    ]
+
+
 def _losses(rng: np.random.Generator, dtype: Any) -> list[Case]:
     z, p = normal(rng, (N, CLASSES), dtype), rng.random((N, CLASSES)).astype(dtype)
     labels, weights = rng.integers(0, CLASSES, N), rng.random(CLASSES).astype(dtype)
@@ -125,7 +148,7 @@ def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
 
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _images, _losses, _optimizers)
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _convolutions, _losses, _optimizers,
+    _flat, _matrices, _convolutions, _pooling, _losses, _optimizers,
 )  # fmt: skip
 
 

@@ -116,6 +116,26 @@ def check_conv(dtype: Any, at_end: bool) -> None:
         assert not y.any() and not x.any() and not w.any() and not b.any()
 
 
+def check_pool(dtype: Any, at_end: bool) -> None:
+    for channels in SIZES:
+        for kernel, stride, padding in (((2, 2), (2, 2), "valid"), ((3, 2), (1, 2), "same"), ((1, 4), (1, 3), "valid")):
+            window, out_size = slide((5, 6), kernel, stride, padding=padding)
+            shapes = ((2, *out_size, channels), (2, 5, 6, channels), (2, 5, 6, channels))
+            y, x, dx = (room.place(np.zeros(s, dtype), at_end) for room, s in zip(ROOM, shapes, strict=False))
+            cpu.max_pool2d_forward(y, x, window)
+            cpu.max_pool2d_backward(dx, y, x, window)
+            cpu.avg_pool2d_forward(y, x, window, True)
+            cpu.avg_pool2d_backward(dx, y, window, False)
+            assert not y.any() and not dx.any()
+        large, small = (
+            ROOM[i].place(np.zeros((2, *s, channels), dtype), at_end) for i, s in enumerate(((4, 9), (2, 3)))
+        )
+        cpu.upsample2d_forward(large, small)
+        cpu.upsample2d_backward(small, large)
+        cpu.pad2d(large, small, 1, 2)
+        assert not large.any() and not small.any()
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["crash"]:  # the proof that the pages are guarded: one element too many
         array = ROOM[0].place(np.ones(8, np.float32), at_end=True)
@@ -127,4 +147,5 @@ if __name__ == "__main__":
                 check_dense(dtype, at_end)
                 check_augment(dtype, at_end)
                 check_conv(dtype, at_end)
+                check_pool(dtype, at_end)
         print("stayed inside")

@@ -18,6 +18,8 @@ from .test_conv import ADVERSARIAL, problem
 from .test_conv import check as check_conv
 from .test_dense import check_backward, check_forward
 from .test_gemm import operands
+from .test_pool import Problem as Pooling
+from .test_pool import check as check_pool
 from .test_vectormath import float64_samples, worst
 
 # Tiles of this unit are 6 or 8 rows by 2 registers: 4 to 32 columns.
@@ -56,6 +58,13 @@ def check_convolutions() -> None:
         check_conv(problem(2, (5, 6), 3, size, (3, 3), (1, 2)), np.float32)
 
 
+def check_pooling() -> None:
+    for channels in SIZES[1:]:
+        for kernel, stride in ((2, 2), (3, 2), (3, 3)):
+            check_pool(Pooling((2, 7, 6, channels), kernel, stride, (1, 0, 0, 1)), np.float32)
+            check_pool(Pooling((2, 7, 6, channels), kernel, stride), np.float64)
+
+
 def check_vectormath() -> None:
     """Without fused multiply-add, too: an old processor, or one that LLVM is told nothing about."""
     bits = np.arange(0, 2**32, 20_011, dtype=np.uint64).astype(np.uint32)
@@ -74,6 +83,7 @@ if __name__ == "__main__":
         check_gemm(dtype)
     check_dense()
     check_convolutions()
+    check_pooling()
     if "vectormath" in sys.argv:
         check_vectormath()
     print("checked", UNIT.name)

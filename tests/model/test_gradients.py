@@ -14,6 +14,8 @@ from numbanet.kernels.codes import ACTIVATIONS
 from numbanet.layers import (
     LAYERS,
     Activation,
+    AvgPool1D,
+    AvgPool2D,
     Conv1D,
     Conv2D,
     Conv2DTranspose,
@@ -21,12 +23,18 @@ from numbanet.layers import (
     DepthwiseConv2D,
     Dropout,
     Flatten,
+    GlobalAvgPool2D,
+    GlobalMaxPool2D,
     Layer,
+    MaxPool1D,
+    MaxPool2D,
     Normalize,
     Parallel,
     Reshape,
     Residual,
     SeparableConv2D,
+    UpSampling2D,
+    ZeroPad2D,
 )
 from numbanet.layers.chain import walk
 from numbanet.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss
@@ -115,6 +123,20 @@ CASES = {
     "separable_conv2d without bias": Case(
         lambda: [Conv2D(2, 1), SeparableConv2D(3, padding="same", bias=False)], Mse(), input_shape=(3, 2, 2)
     ),
+    "max_pool2d": Case(lambda: [Conv2D(3, 2), MaxPool2D(2), Dense(2)], Mse(), input_shape=(5, 6, 2)),
+    "max_pool2d, overlapping": Case(
+        lambda: [MaxPool2D((3, 2), stride=(2, 1), padding=(1, 2, 0, 1)), Dense(2)], Mse(), input_shape=(4, 3, 2)
+    ),
+    "avg_pool2d": Case(lambda: [AvgPool2D(2, padding="same"), Dense(2)], Mse(), input_shape=(5, 4, 2)),
+    "avg_pool2d, overlapping": Case(
+        lambda: [Conv2D(3, 1), AvgPool2D(3, stride=2, padding=1, count_padding=True)], Mse(), input_shape=(4, 5, 2)
+    ),
+    "max_pool1d": Case(lambda: [Conv1D(3, 2), MaxPool1D(2), Dense(2)], Mse(), input_shape=(6, 2)),
+    "avg_pool1d": Case(lambda: [AvgPool1D(3, 1, padding=(1, 2)), Dense(2)], Mse(), input_shape=(4, 2)),
+    "global_max_pool2d": Case(lambda: [Conv2D(4, 2), GlobalMaxPool2D(), Dense(2)], Mse(), input_shape=(4, 3, 1)),
+    "global_avg_pool2d": Case(lambda: [GlobalAvgPool2D(), Dense(2)], Mse(), input_shape=(3, 4, 2)),
+    "up_sampling2d": Case(lambda: [UpSampling2D((2, 3)), Conv2D(2, 2)], Mse(), input_shape=(2, 3, 2)),
+    "zero_pad2d": Case(lambda: [Conv2D(2, 1), ZeroPad2D((1, 0, 2, 1)), Conv2D(2, 2)], Mse(), input_shape=(3, 2, 2)),
     "conv2d_transpose": Case(
         lambda: [Conv2DTranspose(3, stride=2, activation="tanh"), Dense(2)], Mse(), input_shape=(2, 3, 2)
     ),
