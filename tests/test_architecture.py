@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.losses": {"backend", "configurable", "initializers"},
     "numbanet.optimizers": {"arena", "backend", "configurable", "schedules"},
     "numbanet.model": {"arena", "backend", "configurable", "inputs", "kernels.codes", "layers"},
+    "numbanet.fuse": {"configurable", "layers", "model"},
     "numbanet.summary": {"layers", "model"},
     "numbanet.serialize": {"backend", "configurable", "layers", "losses", "model"},
     "numbanet.training": {
@@ -60,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 # Methods that reach up, inside a function, because that is where users look for them; and lazy public names.
 REACHES_UP = {
+    ("numbanet.model", "fuse"),
     ("numbanet.model", "training"),
     ("numbanet.model", "serialize"),
     ("numbanet.model", "summary"),
