@@ -18,9 +18,12 @@ from numbanet.version import __version__
 
 if TYPE_CHECKING:
     from numbanet import data, zoo
+    from numbanet.data.augment import Augment
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
         Activation,
+        AvgPool1D,
+        AvgPool2D,
         BatchNorm,
         Conv1D,
         Conv2D,
@@ -32,12 +35,21 @@ if TYPE_CHECKING:
         GroupNorm,
         Layer,
         LayerNorm,
+        GlobalAvgPool2D,
+        GlobalMaxPool2D,
+        GroupNorm,
+        Layer,
+        LayerNorm,
+        MaxPool1D,
+        MaxPool2D,
         Normalize,
         Parallel,
         Reshape,
         Residual,
         RMSNorm,
         SeparableConv2D,
+        UpSampling2D,
+        ZeroPad2D,
     )
     from numbanet.losses import (
         BinaryCrossEntropy,
@@ -62,6 +74,9 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "Augment",
+    "AvgPool1D",
+    "AvgPool2D",
     "BatchNorm",
     "BinaryCrossEntropy",
     "Callback",
@@ -76,6 +91,8 @@ __all__ = [
     "Dropout",
     "Exponential",
     "Flatten",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
     "GroupNorm",
     "History",
     "Huber",
@@ -83,6 +100,8 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "Loss",
+    "MaxPool1D",
+    "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
@@ -102,6 +121,8 @@ __all__ = [
     "TopK",
     "TrainStep",
     "TrainingInterrupted",
+    "UpSampling2D",
+    "ZeroPad2D",
     "__version__",
     "data",
     "load",
@@ -110,9 +131,12 @@ __all__ = [
 
 _MODULES = ("data", "zoo")
 _HOMES = {
+    "data.augment": ("Augment",),
     "errors": ("NumbanetError",),
     "layers": (
         "Activation",
+        "AvgPool1D",
+        "AvgPool2D",
         "BatchNorm",
         "Conv1D",
         "Conv2D",
@@ -124,12 +148,21 @@ _HOMES = {
         "GroupNorm",
         "Layer",
         "LayerNorm",
+        "GlobalAvgPool2D",
+        "GlobalMaxPool2D",
+        "GroupNorm",
+        "Layer",
+        "LayerNorm",
+        "MaxPool1D",
+        "MaxPool2D",
         "Normalize",
         "Parallel",
         "RMSNorm",
         "Reshape",
         "Residual",
         "SeparableConv2D",
+        "UpSampling2D",
+        "ZeroPad2D",
     ),
     "losses": (
         "BinaryCrossEntropy",

@@ -24,6 +24,7 @@ from numbanet.layers.chain import Chain, walk
 from numbanet.layers.normalize import Moments
 
 if TYPE_CHECKING:  # training stands on the model; the model's methods reach up only when they are called
+    from numbanet.data.augment import Augment
     from numbanet.losses import Loss
     from numbanet.optimizers import Optimizer
     from numbanet.training.callbacks import Callback
@@ -211,6 +212,14 @@ class Sequential:
             kernels.softmax_forward(y.reshape(-1, columns), logits.reshape(-1, columns))
         return self.backend.to_numpy(y)
 
+    def activations(self, x: Any) -> dict[str, NDArray[Any]]:
+        """The output [n, *out_shape] of each layer, by its name, for the inputs x; run as `predict` does.
+
+        These are copies. Those of layers inside another one, such as "1_residual.body.0_dense", come before its own.
+        """
+        self.forward(x)
+        return {layer.name: np.array(self.backend.to_numpy(output)) for layer, output in self.chain.outputs()}
+
     @property
     def output_function(self) -> str:
         """The activation that the outputs come out of; "linear" for logits and plain numbers."""
@@ -229,6 +238,7 @@ class Sequential:
         validation_data: tuple[Any, Any] | None = None,
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
+        augment: Augment | str | None = None,
     ) -> History:
         """Train; see `numbanet.training.fit`."""
         from numbanet.training.fit import fit
@@ -245,6 +255,7 @@ class Sequential:
             validation_data=validation_data,
             callbacks=callbacks,
             shuffle=shuffle,
+            augment=augment,
         )
 
     def evaluate(

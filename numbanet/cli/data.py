@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from numbanet.cli import names
-from numbanet.cli.options import DATA_SET, Name, data_dir_option, debug_option
+from numbanet.cli.options import DATA_SET, Name, augment_option, data_dir_option, debug_option
+
+if TYPE_CHECKING:
+    from numbanet.data.augment import Augment
 
 PUBLISHED = Name("data set", names.published_data_sets)
 
@@ -80,16 +85,18 @@ def verify(data_sets: tuple[str, ...], data_dir: str | None) -> None:
 Examples:
   numbanet data show digits
   numbanet data show fashion-mnist --split test --count 40
+  numbanet data show mnist --augment default        as training would see them
   numbanet data show ./my-images.npz"""
 )
 @click.argument("data_set", metavar="DATASET", type=DATA_SET)
 @click.option("--count", type=click.IntRange(min=1), default=15, show_default=True, help="How many examples.")
 @click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="The first one's index.")
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
+@augment_option
 @data_dir_option
 @debug_option
-def show(data_set: str, count: int, start: int, split: str, data_dir: str | None) -> None:
+def show(data_set: str, count: int, start: int, split: str, augment: Augment | None, data_dir: str | None) -> None:
     """Show what a data set holds: sizes, classes, and a sheet of examples."""
     from numbanet.cli.data_views import show_data_set
 
-    show_data_set(data_set, data_dir, split, start, count)
+    show_data_set(data_set, data_dir, split, start, count, augment)

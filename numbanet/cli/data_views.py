@@ -15,6 +15,7 @@ from numbanet.cli.art import is_image, picture, reduced, to_unit
 from numbanet.cli.console import facts, make_console, say, size_in_words
 from numbanet.cli.fetching import make_reporter
 from numbanet.cli.loading import described, load_data
+from numbanet.data.augment import Augment
 from numbanet.data.datasets import DIGITS, SOURCES
 from numbanet.data.download import FileCheck
 from numbanet.data.files import idx_folder
@@ -83,8 +84,10 @@ def _print_checks(console: Console, name: str, checks: Sequence[FileCheck]) -> N
     console.print(facts(rows))
 
 
-def show_data_set(name_or_path: str, data_dir: str | None, split: str, start: int, count: int) -> None:
-    """Facts about a data set, then a sheet of its examples with their classes."""
+def show_data_set(
+    name_or_path: str, data_dir: str | None, split: str, start: int, count: int, augment: Augment | None
+) -> None:
+    """Facts about a data set, then a sheet of its examples, perhaps distorted, with their classes."""
     console = make_console()
     dataset = load_data(console, name_or_path, data_dir)
     x, y = dataset.train if split == "train" else dataset.test
@@ -96,18 +99,27 @@ def show_data_set(name_or_path: str, data_dir: str | None, split: str, start: in
     console.print(Text(f"{split} examples of each class: {counts}", "dim"))
     console.print()
     chosen = range(start, min(start + count, len(y)))
+    shown = _distorted(console, augment, x, chosen) if augment else x[chosen.start : chosen.stop]
     if is_image(dataset.input_shape):
-        console.print(_sheet(console, dataset, x, y, chosen))
+        console.print(_sheet(console, dataset, shown, y, chosen))
         return
-    for index in chosen:
+    for index, example in zip(chosen, shown, strict=True):
         with np.printoptions(precision=3, threshold=8, edgeitems=4):
-            say(console, f"{index}  {dataset.classes[y[index]]}  {x[index]}")
+            say(console, f"{index}  {dataset.classes[y[index]]}  {example}")
+
+
+def _distorted(console: Console, augment: Augment, x: data.dataset.Images, chosen: range) -> data.dataset.Images:
+    """As a model of seed 0 would see these examples at its first step."""
+    from numbanet.cli.compiling import compilation_shown  # imports Numba, which the kernel needs anyway
+
+    with compilation_shown(console):
+        return augment(x, chosen)
 
 
 def _sheet(
     console: Console,
     dataset: data.Dataset,
-    x: data.dataset.Images,
+    shown: data.dataset.Images,
     y: data.dataset.Labels,
     chosen: Sequence[int],
 ) -> Table:
@@ -116,9 +128,9 @@ def _sheet(
     columns = max((console.width + 2) // (width + 2), 1)
     sheet = Table.grid(padding=(0, 2, 1, 0))
     cells = []
-    for index in chosen:
+    for index, image in zip(chosen, shown, strict=True):
         caption = Text.assemble((f"{index} ", "dim"), (dataset.classes[y[index]], "bold"))
-        cells.append(Group(picture(console, reduced(to_unit(x[index]), factor), console.width), caption))
+        cells.append(Group(picture(console, reduced(to_unit(image), factor), console.width), caption))
     for first in range(0, len(cells), columns):
         sheet.add_row(*cells[first : first + columns])
     return sheet

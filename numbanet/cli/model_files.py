@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbanet.data import Dataset, available
+from numbanet.data.augment import Augment
 from numbanet.data.dataset import Labels
 from numbanet.errors import DataError, ModelError
 from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.serialize import load
 
-DATA_SET, CLASSES = "data_set", "classes"  # keys of `Sequential.meta`
+DATA_SET, CLASSES, AUGMENT = "data_set", "classes", "augment"  # keys of `Sequential.meta`
 
 
 def open_model(path: str, device: str = "cpu") -> Sequential:
@@ -30,6 +31,11 @@ def note_data_set(model: Sequential, dataset: Dataset) -> None:
     """
     model.meta[CLASSES] = list(dataset.classes)
     model.meta[DATA_SET] = dataset.name if dataset.name in available() else None
+
+
+def note_augmentation(model: Sequential, augment: Augment) -> None:
+    """Remember how the images were distorted that the model was trained on; None for not at all."""
+    model.meta[AUGMENT] = augment.config() if augment else None
 
 
 def data_set_of(model: Sequential, wanted: str | None) -> str:

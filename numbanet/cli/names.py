@@ -26,6 +26,20 @@ def models() -> Collection[str]:
     return zoo.MODELS.keys()
 
 
+def augmentations() -> Collection[str]:
+    """Augmentations that have a name."""
+    from numbanet.data.augment import NAMED
+
+    return NAMED.keys()
+
+
+def distortions() -> Collection[str]:
+    """What an augmentation may be made of."""
+    from numbanet.data.augment import KINDS
+
+    return KINDS
+
+
 def optimizers() -> Collection[str]:
     """Optimizers."""
     from numbanet.optimizers import OPTIMIZERS

@@ -74,6 +74,28 @@ class Widths(click.ParamType):  # type: ignore[type-arg]
         return widths
 
 
+class Augmentation(click.ParamType):  # type: ignore[type-arg]
+    """How training images are distorted: `default`, `none`, or `shift=2,rotate=10,flip`."""
+
+    name = "augmentation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """An `Augment`."""
+        from numbanet.data.augment import get
+        from numbanet.errors import ModelError
+
+        try:
+            return get(value)
+        except ModelError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names, and what may follow the last comma."""
+        begun, comma, last = incomplete.rpartition(",")
+        known = names.distortions() if comma else [*names.augmentations(), *names.distortions()]
+        return [CompletionItem(f"{begun}{comma}{name}") for name in known if name.startswith(last)]
+
+
 DATA_SET = DataSetName()
 MODEL = Name("model", names.models)
 OPTIMIZER = Name("optimizer", names.optimizers)
@@ -120,6 +142,13 @@ dropout_option = click.option(
     metavar="RATE",
     help="Share of hidden units switched off while training. [default: the model's]",
 )
+augment_option = click.option(
+    "--augment",
+    type=Augmentation(),
+    metavar="WHAT",
+    help="Distort images at random: default, none, or any of shift=2 and cutout=8 (pixels), rotate=10 and "
+    "shear=8 (degrees), scale=0.1 (a share), elastic=1 (pixels) and flip, with commas between them. [default: none]",
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads to use. [default: all]"
 )
@@ -137,7 +166,21 @@ json_option = click.option(
     help="Print the result as one JSON object, the last line on stdout; all else goes to stderr.",
 )
 
+split_option = click.option("--split", type=click.Choice(["train", "test"]), default="test", show_default=True)
+
 
 def compute_options(function: Decorated) -> Decorated:
     """--threads, --device and --debug: what every command that computes takes."""
     return threads_option(device_option(debug_option(function)))
+
+
+def picture_options(function: Decorated) -> Decorated:
+    """--out and --overwrite: what every command that draws a picture takes."""
+    out = click.option(
+        "--out",
+        type=click.Path(),
+        metavar="FILE.png",
+        help="Where to save the picture. [default: named after the model, here]",
+    )
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace a picture that is there already.")
+    return out(overwrite(function))

@@ -11,6 +11,7 @@ from numbanet.cli.options import (
     LOSS,
     MODEL,
     OPTIMIZER,
+    augment_option,
     batch_size_option,
     compute_options,
     data_dir_option,
@@ -26,6 +27,7 @@ from numbanet.cli.options import (
 Examples:
   numbanet train mnist
   numbanet train fashion-mnist --hidden 512,512 --dropout 0.2 --epochs 20
+  numbanet train mnist --augment default --epochs 30
   numbanet train digits --limit 2000 --epochs 3     no network needed
   numbanet train ./my-data.npz --out my-model.safetensors
   numbanet train mnist --dry-run                    does everything work here?
@@ -47,6 +49,7 @@ Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops a
 @click.option("--loss", type=LOSS, default="cross_entropy", show_default=True)
 @hidden_option
 @dropout_option
+@augment_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0),

@@ -18,7 +18,7 @@ from numbanet.cli.destination import check_destination, default_destination
 from numbanet.cli.failures import INTERRUPTED
 from numbanet.cli.loading import described, load_data
 from numbanet.cli.machine import set_up
-from numbanet.cli.model_files import note_data_set
+from numbanet.cli.model_files import note_augmentation, note_data_set
 from numbanet.cli.training_display import TrainingDisplay
 from numbanet.cli.training_plan import Plan, TrainOptions, make_plan
 from numbanet.cli.training_result import Result, as_json, show_result
@@ -65,6 +65,8 @@ def _announce(console: Console, plan: Plan, model: Sequential) -> None:
         f"seed {plan.options.seed}; {plan.device}, {_threads()}",
         "dim",
     )
+    if plan.augment:
+        say(console, f"training images distorted by {plan.augment}", "dim")
 
 
 def _threads() -> str:
@@ -80,6 +82,7 @@ def _warm_up(console: Console, plan: Plan) -> None:
 
 def _train(console: Console, plan: Plan, model: Sequential, destination: Path) -> Result:
     note_data_set(model, plan.dataset)
+    note_augmentation(model, plan.augment)
     display = TrainingDisplay(console)
     try:
         history = plan.fit(model, plan.dataset, [display])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from numbanet import losses, optimizers, zoo
 from numbanet.cli.model_files import targets_for
-from numbanet.data import Dataset
+from numbanet.data import Dataset, augment
+from numbanet.data.augment import Augment
 from numbanet.data.dataset import Examples, Images
 from numbanet.losses import Loss
 from numbanet.model import Sequential
@@ -32,6 +33,7 @@ class TrainOptions:
     loss: str
     hidden: tuple[int, ...] | None
     dropout: float | None
+    augment: Augment | None
     seed: int
     limit: int | None
     data_dir: str | None
@@ -58,6 +60,7 @@ class Plan:
     optimizer_name: str
     optimizer: Optimizer
     loss: Loss
+    augment: Augment
 
     def build(self) -> Sequential:
         """A new model with its initial weights."""
@@ -76,6 +79,7 @@ class Plan:
             metrics=["accuracy" if self.loss.name == "cross_entropy" else ClassAccuracy()],
             validation_data=self._targets(dataset.test),
             callbacks=callbacks,
+            augment=self.augment,
         )
 
     def _targets(self, examples: Examples) -> tuple[Images, NDArray[Any]]:
@@ -98,4 +102,5 @@ def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
         optimizer_name=name,
         optimizer=optimizers.get(name, schedule=recipe.schedule, **given),
         loss=losses.get(options.loss),
+        augment=augment.get(options.augment),
     )

@@ -80,6 +80,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "lr": plan.optimizer.lr,
         "optimizer_options": plan.optimizer.config(),
         "loss": plan.options.loss,
+        "augment": plan.augment.config() if plan.augment else None,
         "seed": plan.options.seed,
         "train_examples": len(plan.dataset.train[1]),
         "test_examples": len(plan.dataset.test[1]),

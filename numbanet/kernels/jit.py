@@ -53,7 +53,8 @@ def cache_folder() -> Path:
         return Path(config.CACHE_DIR)
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in (Path(__file__), here / "codes.py", here / "geometry.py", *sorted((here / "cpu").glob("*.py"))):
+    plain = (here / name for name in ("codes.py", "distortion.py", "geometry.py"))
+    for source in (Path(__file__), *plain, *sorted((here / "cpu").glob("*.py"))):
         digest.update(source.read_bytes())
     facts = (
         numba.__version__,

@@ -1,12 +1,14 @@
-"""Batches from arrays in memory: one kernel picks the rows, and turns bytes into numbers on the way."""
+"""Batches from arrays in memory: one kernel picks the rows, turns bytes into numbers, and distorts images."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from numbanet.backend import Array
+from numbanet.data.augment import Augment
 from numbanet.data.batches import order
 from numbanet.data.dataset import Dataset
 from numbanet.errors import ModelError
@@ -18,10 +20,14 @@ from numbanet.model import Sequential
 class Feed:
     """Inputs and targets, checked once; `feed(rows)` is the batch of these rows, in the model's own buffers.
 
-    The buffers of a batch are overwritten by the next one of the same size.
+    The buffers of a batch are overwritten by the next one of the same size. With `augment` the inputs are
+    distorted at random, as the model's seed, its count of steps and the row in the data decide: training that
+    goes on from a saved model goes on with the same random numbers.
     """
 
-    def __init__(self, model: Sequential, x: Any, y: Any, loss: Loss, where: tuple[str, str]) -> None:
+    def __init__(
+        self, model: Sequential, x: Any, y: Any, loss: Loss, where: tuple[str, str], augment: Augment | None = None
+    ) -> None:
         inputs = as_inputs(x, model.input_shape, model.dtype, where[0])
         targets = loss.targets(y, model.output_shape, model.dtype, where[1])
         if len(inputs) != len(targets):
@@ -31,8 +37,13 @@ class Feed:
         self._model = model
         self._data = backend.from_numpy(inputs.reshape(len(inputs), -1))
         self._targets = backend.from_numpy(targets)
-        self._scale = BYTE_SCALE if inputs.dtype == np.uint8 else 1.0
-        self._gather = backend.kernels.gather
+        scale = BYTE_SCALE if inputs.dtype == np.uint8 else 1.0
+        self._gather: Callable[..., None] = backend.kernels.gather
+        self._arguments: tuple[Any, ...] = (scale,)
+        if augment:
+            augment.check(model.input_shape)
+            self._gather = backend.kernels.augment
+            self._arguments = (model.input_shape, scale, augment.distortion, model.seed, model.step)
         self._gather_targets = backend.kernels.gather_labels
         self._target_arguments: tuple[float, ...] = ()
         if targets.ndim == 2:
@@ -62,7 +73,7 @@ class Feed:
             if n not in self._y:
                 self._y[n] = self._model.backend.empty((n, *self._targets.shape[1:]), self._targets.dtype)
             self._now = self._y[n]
-        self._gather(binding.input_rows, self._data, rows, self._scale)
+        self._gather(binding.input_rows, self._data, rows, *self._arguments)
         self._gather_targets(self._now, self._targets, rows, *self._target_arguments)
         return binding.input, self._now
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from numbanet import losses, optimizers
 from numbanet.configurable import check_whole
+from numbanet.data import augment as augmentation
+from numbanet.data.augment import Augment
 from numbanet.data.batches import batches
 from numbanet.errors import TrainingError
 from numbanet.losses import Loss
@@ -35,14 +37,16 @@ def fit(
     validation_data: tuple[Any, Any] | None = None,
     callbacks: Sequence[Callback] = (),
     shuffle: bool = True,
+    augment: Augment | str | None = None,
 ) -> History:
     """Train `model` on x [n, *input_shape] and y, or on the training part of a data set.
 
     uint8 inputs stay bytes in memory and are read as 0..1. `y` as the loss takes it. A last, smaller batch is
     trained on too. `metrics` default to accuracy for losses of classification. `validation_data` (x, y) is
-    evaluated after each epoch. `Normalize` layers that have learned nothing yet learn from x first. The order
-    of examples depends on the model's seed and the epoch; the weights afterwards are bitwise the same for
-    any number of threads.
+    evaluated after each epoch. `Normalize` layers that have learned nothing yet learn from x first. `augment`,
+    an `Augment` or a text such as "shift=2,rotate=10", distorts the images of x, each time anew, and leaves those
+    of the validation alone. The order of examples depends on the model's seed and the epoch; the weights
+    afterwards are bitwise the same for any number of threads.
 
     Raises `ModelError` for data or arguments that do not fit, before anything is changed; `TrainingError`
     after an epoch whose loss is not finite; `TrainingInterrupted` (a `KeyboardInterrupt`) at Ctrl-C. The
@@ -59,6 +63,7 @@ def fit(
         validation_data,
         callbacks,
         shuffle,
+        augment,
     ).train()
 
 
@@ -76,6 +81,7 @@ class _Run:
         validation_data: tuple[Any, Any] | None,
         callbacks: Sequence[Callback],
         shuffle: bool,
+        augment: Augment | str | None,
     ) -> None:
         epochs = check_whole("fit", "epochs", epochs, 0)
         found = losses.get(loss)
@@ -83,7 +89,7 @@ class _Run:
         self.optimizer = optimizers.get(optimizer)
         self.model, self.shuffle = model, shuffle
         self.batch_size = check_whole("fit", "batch_size", batch_size, 1)
-        self.feed = Feed(model, x, y, found, ("x", "y"))
+        self.feed = Feed(model, x, y, found, ("x", "y"), augmentation.get(augment))
         self.metrics = Metrics(metrics, found, math.prod(model.output_shape))
         self.validation: Evaluation | None = None
         if validation_data is not None:

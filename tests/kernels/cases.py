@@ -16,6 +16,8 @@ from numbanet.kernels.geometry import (
     layer_norm_scratch,
     slide,
 )
+from numbanet.kernels.distortion import Distortion
+from numbanet.kernels.geometry import conv2d_scratch, slide
 
 from .helpers import Out, normal, out
 
@@ -64,6 +66,12 @@ def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
     for name in ("softmax_backward", "log_softmax_backward"):
         calls.append((name, (out((N, CLASSES), dtype), dy, -np.abs(dy))))
     return calls
+
+
+def _images(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    shape, distortion = (28, 28, 1), Distortion(2, 10.0, 0.1, 8.0, 0.7, True, 5)
+    data, rows = rng.integers(0, 256, (N, 784), np.uint8), rng.integers(0, N, 50)
+    return [("augment", (out((50, 784), dtype), data, rows, shape, 1 / 255, distortion, 5, np.array([9])))]
 
 
 def _convolutions(rng: np.random.Generator, dtype: Any) -> list[Case]:
@@ -155,6 +163,7 @@ def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
+GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _images, _losses, _optimizers)
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
     _flat, _matrices, _convolutions, _norms, _losses, _optimizers,
 )  # fmt: skip

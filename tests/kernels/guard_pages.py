@@ -15,6 +15,7 @@ import numpy as np
 
 from numbanet.kernels import cpu
 from numbanet.kernels.codes import TANH
+from numbanet.kernels.distortion import Distortion
 from numbanet.kernels.geometry import conv2d_scratch, slide
 
 Array = np.ndarray[Any, Any]
@@ -45,7 +46,7 @@ class Memory:
 
 
 ROOM = [Memory(1 << 20) for _ in range(4)]
-SCRATCH = Memory(1 << 22)
+SCRATCH = Memory(1 << 24)
 SIZES = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 19, 25, 31, 32, 33, 63, 64, 65)
 SHAPES = [
     *((s, 9, 11) for s in SIZES), *((9, s, 11) for s in SIZES), *((25, 35, s) for s in (*SIZES, 511, 512, 513)),
@@ -84,6 +85,23 @@ def check_dense(dtype: Any, at_end: bool) -> None:
         assert not y.any() and not x.any() and not w.any() and not b.any()
 
 
+def check_augment(dtype: Any, at_end: bool) -> None:
+    distortions = (
+        Distortion(3, 45.0, 0.5, 30.0, 3.0, True, 3),
+        Distortion(9, 180.0, 0.9, 80.0, 50.0, True, 9),
+        Distortion(2**40, np.inf, 1.0, 90.0, 1e300, True, 2**40),  # where pixels come from is not even a number
+        Distortion(-7, 0.0, 0.0, 0.0, 3e38, True, -7),
+    )
+    for shape in ((28, 28, 1), (5, 33, 3), (1, 1, 1), (3, 130, 2)):
+        features = shape[0] * shape[1] * shape[2]
+        batch = ROOM[0].place(np.zeros((4, features), dtype), at_end)
+        for source in (np.uint8, dtype):
+            data = ROOM[1].place(np.ones((4, features), source), at_end)
+            for distortion in distortions:
+                for step in range(20):
+                    cpu.augment(batch, data, np.arange(4), shape, 1.0, distortion, 0, np.array([step]))
+
+
 def check_conv(dtype: Any, at_end: bool) -> None:
     for n, size, channels, filters, kernel, stride, padding, groups in CONVOLUTIONS:
         window, out_size = slide(size, kernel, stride, padding=padding)
@@ -107,5 +125,6 @@ if __name__ == "__main__":
             for at_end in (True, False):
                 check_gemm(dtype, at_end)
                 check_dense(dtype, at_end)
+                check_augment(dtype, at_end)
                 check_conv(dtype, at_end)
         print("stayed inside")

@@ -25,6 +25,7 @@ from numbanet.kernels.codes import (
     TANH,
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.batch import gather, gather_labels
 from numbanet.kernels.cpu.batch_norm import (
     batch_norm_backward_input,
@@ -61,6 +62,13 @@ from numbanet.kernels.cpu.loss import (
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.cpu.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.cpu.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.cpu.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -89,6 +97,9 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "augment",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward_input",
     "batch_norm_backward_params",
     "batch_norm_forward",
@@ -122,11 +133,14 @@ __all__ = [
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
@@ -135,4 +149,6 @@ __all__ = [
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]

@@ -134,13 +134,31 @@ def stack_array(typingctx: Any, like: Any, elements: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         element = context.get_data_type(signature.return_type.dtype)
-        # Not cgutils.alloca_once: it stores a zero of the whole type, which LLVM unrolls element by element.
-        with builder.goto_entry_block():
-            room = builder.alloca(ir.ArrayType(element, count))
-            room.align = 64
-        return builder.bitcast(room, element.as_pointer())
+        return _room(builder, element, count)
 
     return signature, codegen
+
+
+@intrinsic(prefer_literal=True)
+def stack_integers(typingctx: Any, elements: Any) -> Any:
+    """stack_integers(n): like `stack_array`, of int32."""
+    if not isinstance(elements, types.IntegerLiteral):
+        return None
+    count = elements.literal_value
+    signature = types.CPointer(types.int32)(elements)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _room(builder, INT32, count)
+
+    return signature, codegen
+
+
+def _room(builder: Any, element: Any, count: int) -> Any:
+    # Not cgutils.alloca_once: it stores a zero of the whole type, which LLVM unrolls element by element.
+    with builder.goto_entry_block():
+        room = builder.alloca(ir.ArrayType(element, count))
+        room.align = 64
+    return builder.bitcast(room, element.as_pointer())
 
 
 @intrinsic

@@ -28,6 +28,7 @@ from numbanet.kernels.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
 from numbanet.kernels.reference.combine import add_activation, copy_columns
@@ -61,6 +62,13 @@ from numbanet.kernels.reference.norm import (
     rms_norm_forward,
 )
 from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.reference.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.reference.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
 
 __all__ = [
@@ -81,6 +89,9 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "augment",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward_input",
     "batch_norm_backward_params",
     "batch_norm_forward",
@@ -114,11 +125,14 @@ __all__ = [
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
@@ -127,4 +141,6 @@ __all__ = [
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]

@@ -12,7 +12,7 @@ from numbanet.kernels.reference.arrays import Array, quiet, wide
 WORD = 0xFFFFFFFF
 
 
-def _mix(x: NDArray[Any]) -> NDArray[Any]:
+def mix(x: NDArray[Any]) -> NDArray[Any]:
     """Chris Wellons' lowbias32: scrambles 32 bits, held in 64 so that no product is lost before it is cut."""
     x = x ^ (x >> np.uint64(16))
     x = (x * np.uint64(0x7FEB352D)) & np.uint64(WORD)
@@ -21,12 +21,12 @@ def _mix(x: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(x ^ (x >> np.uint64(16)))
 
 
-def _keys(seed: int, step: int, stream: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def stream_keys(seed: int, step: int, stream: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """The multiplier (odd) and the offset of one layer's mask in one step: 32 bits each."""
     key = np.zeros((), np.uint64)
     for word in (seed & WORD, (seed >> 32) & WORD, step & WORD, (step >> 32) & WORD, stream & WORD):
-        key = _mix(key ^ np.uint64(word))
-    return _mix(key ^ np.uint64(0x9E3779B9)) | np.uint64(1), key
+        key = mix(key ^ np.uint64(word))
+    return mix(key ^ np.uint64(0x9E3779B9)) | np.uint64(1), key
 
 
 @quiet
@@ -35,9 +35,9 @@ def dropout(y: Array, x: Array, rate: float, seed: int, step: Array, stream: int
 
     y, x flat; 0 <= rate < 1; seed and stream int64, step int64[1].
     """
-    multiplier, offset = _keys(int(seed), int(step[0]), int(stream))
+    multiplier, offset = stream_keys(int(seed), int(step[0]), int(stream))
     counter = np.arange(x.size, dtype=np.uint64) & np.uint64(WORD)
-    kept = _mix((counter * multiplier + offset) & np.uint64(WORD)) >= np.uint64(min(int(rate * 2**32), WORD))
+    kept = mix((counter * multiplier + offset) & np.uint64(WORD)) >= np.uint64(min(int(rate * 2**32), WORD))
     y[...] = np.where(kept, wide(x) / (1 - rate), 0)
 
 
