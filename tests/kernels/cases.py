@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numbanet.kernels.codes import ACTIVATIONS, FUSED, TANH
+from numbanet.kernels.distortion import Distortion
 from numbanet.kernels.geometry import (
     batch_norm_scratch,
     channel_dropout_scratch,
@@ -16,8 +17,6 @@ from numbanet.kernels.geometry import (
     layer_norm_scratch,
     slide,
 )
-from numbanet.kernels.distortion import Distortion
-from numbanet.kernels.geometry import conv2d_scratch, slide
 
 from .helpers import Out, normal, out
 
