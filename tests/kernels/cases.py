@@ -123,9 +123,8 @@ def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
-GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _images, _losses, _optimizers)
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _convolutions, _losses, _optimizers,
+    _flat, _matrices, _images, _convolutions, _losses, _optimizers,
 )  # fmt: skip
 
 
