@@ -1,10 +1,11 @@
 """Training throughput of numbanet against PyTorch (eager) and JAX (jit), in turn, in one process.
 
     python benchmarks/training.py --threads 2
+    python benchmarks/training.py --workloads lenet,cnn,resnet --inference
 
 Random 28 x 28 inputs that are already in memory, batches of 128, float32, cross-entropy, Adam at 1e-3. Each
-contender runs its own idiomatic training step: forward, loss, backward, update. Peers that are not installed are
-left out.
+contender runs its own idiomatic training step: forward, loss, backward, update; with --inference its forward pass
+alone, on batches of 128 and of 1. Peers that are not installed are left out, and so is JAX where it has no network.
 """
 
 from __future__ import annotations
@@ -13,23 +14,29 @@ import argparse
 import os
 from collections.abc import Callable
 
-BATCH, BATCHES = 128, 100
-WORKLOADS = {"mlp": ((128,), 0.0), "mlp512": ((512, 512), 0.2)}
+BATCH = 128
+DENSE = {"mlp": ((128,), 0.0), "mlp512": ((512, 512), 0.2)}
+# The batches of one turn: fewer where a step is long.
+WORKLOADS = {"mlp": 100, "mlp512": 100, "lenet": 100, "cnn": 10, "resnet": 10}
 
 Epoch = Callable[[], object]
 
 
-def numbanet_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
+def numbanet_model(workload: str):
+    """The network of a workload."""
+    from numbanet import zoo
+
+    if workload not in DENSE:
+        return zoo.MODELS[workload]((28, 28, 1), 10)
+    hidden, dropout = DENSE[workload]
+    return zoo.mlp((28, 28, 1), 10, hidden=hidden, dropout=dropout)
+
+
+def numbanet_epoch(workload: str, x, y) -> Epoch:
     """One pass over the data with `TrainStep`."""
     import numbanet as nn
 
-    layers = [nn.Flatten()]
-    for width in hidden:
-        layers.append(nn.Dense(width, activation="relu"))
-        if dropout:
-            layers.append(nn.Dropout(dropout))
-    model = nn.Sequential(*layers, nn.Dense(10), input_shape=(28, 28, 1), seed=0)
-    step = nn.TrainStep(model, optimizer=nn.Adam(1e-3), loss="cross_entropy")
+    step = nn.TrainStep(numbanet_model(workload), optimizer=nn.Adam(1e-3), loss="cross_entropy")
     batches = [(x[i : i + BATCH].reshape(-1, 28, 28, 1), y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
 
     def epoch() -> None:
@@ -39,20 +46,35 @@ def numbanet_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
     return epoch
 
 
-def torch_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
+def numbanet_inference(workload: str, x, batch: int) -> Epoch:
+    """One pass over the data, forward alone."""
+    model = numbanet_model(workload)
+    batches = [x[i : i + batch].reshape(-1, 28, 28, 1) for i in range(0, len(x), batch)]
+
+    def epoch() -> None:
+        for images in batches:
+            model.forward(images)
+
+    return epoch
+
+
+def torch_model(workload: str):
+    """The same network in PyTorch."""
+    import torch
+    from torch_networks import NETWORKS, perceptron
+
+    torch.manual_seed(0)
+    return perceptron(*DENSE[workload]) if workload in DENSE else NETWORKS[workload]()
+
+
+def torch_epoch(workload: str, x, y) -> Epoch:
     """The same in PyTorch, eager."""
     import torch
 
-    layers, width_in = [], 784
-    for width in hidden:
-        layers += [torch.nn.Linear(width_in, width), torch.nn.ReLU()]
-        if dropout:
-            layers.append(torch.nn.Dropout(dropout))
-        width_in = width
-    model = torch.nn.Sequential(*layers, torch.nn.Linear(width_in, 10))
+    model = torch_model(workload)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     loss = torch.nn.CrossEntropyLoss()
-    images, labels = torch.from_numpy(x), torch.from_numpy(y)
+    images, labels = torch.from_numpy(x).reshape(-1, 1, 28, 28), torch.from_numpy(y)
     batches = [(images[i : i + BATCH], labels[i : i + BATCH]) for i in range(0, len(x), BATCH)]
 
     def epoch() -> None:
@@ -64,8 +86,27 @@ def torch_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
     return epoch
 
 
-def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
-    """The same in JAX: one jitted step, buffers donated."""
+def torch_inference(workload: str, x, batch: int) -> Epoch:
+    """The same in PyTorch: eval mode, no gradients."""
+    import torch
+
+    model = torch_model(workload).eval()
+    images = torch.from_numpy(x).reshape(-1, 1, 28, 28)
+    batches = [images[i : i + batch] for i in range(0, len(x), batch)]
+
+    def epoch() -> None:
+        with torch.inference_mode():
+            for image in batches:
+                model(image)
+
+    return epoch
+
+
+def jax_epoch(workload: str, x, y) -> Epoch | None:
+    """The same in JAX: one jitted step, buffers donated. The dense workloads alone."""
+    if workload not in DENSE:
+        return None
+    hidden, dropout = DENSE[workload]
     from functools import partial
 
     import jax
@@ -111,7 +152,33 @@ def jax_epoch(hidden: tuple[int, ...], dropout: float, x, y) -> Epoch:
     return epoch
 
 
-CONTENDERS = {"numbanet": numbanet_epoch, "PyTorch": torch_epoch, "JAX": jax_epoch}
+TRAINING = {"numbanet": numbanet_epoch, "PyTorch": torch_epoch, "JAX": jax_epoch}
+INFERENCE = {"numbanet": numbanet_inference, "PyTorch": torch_inference}
+
+
+def contenders(builders: dict[str, Callable[..., Epoch | None]], *arguments) -> dict[str, Epoch]:
+    """Those that are installed and have this workload."""
+    built = {}
+    for name, build in builders.items():
+        try:
+            epoch = build(*arguments)
+        except ImportError as error:
+            print(f"{name} is left out: {error}")
+            continue
+        if epoch is not None:
+            built[name] = epoch
+    return built
+
+
+def row(name: str, epochs: dict[str, Epoch], columns: list[str], samples: int, rounds: int) -> str:
+    """A row of the table: throughputs, then how many times numbanet's each of the others'."""
+    from timing import ratio, take_turns
+
+    results = take_turns(epochs, rounds, seconds=0.5, warm=0.1)
+    speed = {name: f"{samples / result.median:,.0f}" for name, result in results.items()}
+    gain = {name: f"{ratio(results[name], results['numbanet']):.2f}" for name in results if name != "numbanet"}
+    cells = [speed.get(column, "-") for column in columns] + [gain.get(column, "-") for column in columns[1:]]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -120,6 +187,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--inference", action="store_true", help="the forward pass alone")
     options = parser.parse_args()
     # Before any of the three is imported: each reads its number of threads from the environment.
     os.environ |= {name: str(options.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
@@ -127,26 +195,22 @@ def main() -> None:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
     import numpy as np
-    from timing import describe_machine, ratio, take_turns
+    from timing import describe_machine
 
     print(describe_machine())
     rng = np.random.default_rng(0)
-    x = rng.random((BATCH * BATCHES, 784), np.float32)
-    y = rng.integers(0, 10, len(x))
-    print(f"\n| workload, {options.threads} thread(s) | numbanet | PyTorch | JAX | over PyTorch | over JAX |")
-    print("|---|---:|---:|---:|---:|---:|")
+    columns = list(INFERENCE if options.inference else TRAINING)
+    print(f"\n| workload, {options.threads} thread(s) | {' | '.join(columns)} | over {' | over '.join(columns[1:])} |")
+    print("|---" + "|---:" * (2 * len(columns) - 1) + "|")
     for workload in options.workloads.split(","):
-        epochs = {}
-        for name, build in CONTENDERS.items():
-            try:
-                epochs[name] = build(*WORKLOADS[workload], x, y)
-            except ImportError as error:
-                print(f"{name} is left out: {error}")
-        results = take_turns(epochs, options.rounds, seconds=0.5, warm=0.1)
-        speed = {name: f"{len(x) / result.median:,.0f}" for name, result in results.items()}
-        gain = {name: f"{ratio(results[name], results['numbanet']):.2f}" for name in results if name != "numbanet"}
-        row = [speed.get(name, "-") for name in CONTENDERS] + [gain.get(name, "-") for name in ("PyTorch", "JAX")]
-        print(f"| {workload} | {' | '.join(row)} |", flush=True)
+        x = rng.random((BATCH * WORKLOADS[workload], 784), np.float32)
+        y = rng.integers(0, 10, len(x))
+        if not options.inference:
+            print(row(workload, contenders(TRAINING, workload, x, y), columns, len(x), options.rounds), flush=True)
+            continue
+        for batch, images in ((BATCH, x), (1, x[: 4 * WORKLOADS[workload]])):
+            epochs = contenders(INFERENCE, workload, images, batch)
+            print(row(f"{workload}, batch {batch}", epochs, columns, len(images), options.rounds), flush=True)
     print("\nSamples/s (medians); the ratios are medians over the rounds.")
 
 

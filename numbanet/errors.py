@@ -30,6 +30,10 @@ class DeviceError(NumbanetError):
     """The device that was asked for cannot be used here."""
 
 
+class PlotError(NumbanetError):
+    """A picture cannot be drawn, or cannot be saved where it should go."""
+
+
 class TrainingError(NumbanetError):
     """Training cannot go on: the loss is no longer finite. `history`: what was measured until then."""
 

@@ -212,6 +212,14 @@ class Sequential:
             kernels.softmax_forward(y.reshape(-1, columns), logits.reshape(-1, columns))
         return self.backend.to_numpy(y)
 
+    def activations(self, x: Any) -> dict[str, NDArray[Any]]:
+        """The output [n, *out_shape] of each layer, by its name, for the inputs x; run as `predict` does.
+
+        These are copies. Those of layers inside another one, such as "1_residual.body.0_dense", come before its own.
+        """
+        self.forward(x)
+        return {layer.name: np.array(self.backend.to_numpy(output)) for layer, output in self.chain.outputs()}
+
     @property
     def output_function(self) -> str:
         """The activation that the outputs come out of; "linear" for logits and plain numbers."""

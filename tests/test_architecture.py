@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.losses": {"backend", "configurable", "initializers"},
     "numbanet.optimizers": {"arena", "backend", "configurable", "schedules"},
     "numbanet.model": {"arena", "backend", "configurable", "data.augment", "inputs", "kernels.codes", "layers"},
+    "numbanet.plots": set(),
     "numbanet.summary": {"layers", "model"},
     "numbanet.serialize": {"backend", "configurable", "layers", "losses", "model"},
     "numbanet.training": {
@@ -73,6 +74,7 @@ ONLY_IN = {
     "llvmlite": ("numbanet.kernels", "numbanet.cli"),
     "click": ("numbanet.cli",),
     "rich": ("numbanet.cli",),
+    "matplotlib": ("numbanet.plots",),
     "safetensors": ("numbanet.serialize", "numbanet.cli"),
     "pooch": ("numbanet.data",),
     "pickle": ("numbanet.data",),
@@ -207,7 +209,8 @@ def modules_after(program: str) -> set[str]:
     ("program", "absent"),
     [
         ("import numbanet", {"numpy", "numba", "click", "rich"}),
-        ("import numbanet.cli", {"numpy", "numba", "pooch"}),
+        ("import numbanet.cli", {"numpy", "numba", "pooch", "matplotlib"}),
+        ("import numbanet.plots", {"matplotlib", "click"}),
         ("import numbanet.kernels", {"numpy", "numba"}),
         ("import numbanet.data", {"numba", "pooch", "requests"}),
         ("import numbanet; numbanet.Sequential, numbanet.TrainStep, numbanet.zoo", {"numba", "click", "rich"}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from numbanet.errors import ModelFileError
+from numbanet.errors import ModelFileError, NumbanetError
 from numbanet.serialize import KEY
 
 SUFFIX = ".safetensors"
@@ -22,20 +22,25 @@ def default_destination(data_set: str, model: str) -> Path:
 
 def check_destination(path: Path) -> None:
     """Raise `ModelFileError` unless a model can be written there without harm to anything else."""
-    folder = path.parent
     if path.suffix != SUFFIX:
         raise ModelFileError(f"--out {path}: a model's file ends in {SUFFIX}: {path.name}{SUFFIX}")
-    if not folder.exists():
-        raise ModelFileError(f"--out {path}: the folder {folder} does not exist. Make it, or name another.")
-    if not folder.is_dir():
-        raise ModelFileError(f"--out {path}: {folder} is a file, not a folder. Name another with --out FILE.")
+    check_folder(path, ModelFileError)
     if path.exists():
         _check_replaceable(path)
+
+
+def check_folder(path: Path, failure: type[NumbanetError]) -> None:
+    """Raise `failure` unless the folder that `path` would stand in is there and can be written to."""
+    folder = path.parent
+    if not folder.exists():
+        raise failure(f"--out {path}: the folder {folder} does not exist. Make it, or name another.")
+    if not folder.is_dir():
+        raise failure(f"--out {path}: {folder} is a file, not a folder. Name another with --out FILE.")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ModelFileError(
+        raise failure(
             f"--out {path}: the folder {folder.resolve()} cannot be written to: {error.strerror or error}. "
             "Name another file with --out FILE."
         ) from error

@@ -11,6 +11,7 @@ from numbanet.cli.options import (
     data_dir_option,
     json_option,
     limit_option,
+    split_option,
 )
 
 
@@ -23,7 +24,7 @@ Examples:
 )
 @click.argument("model", type=click.Path())
 @click.option("--data", "data_set", type=DATA_SET, help="The data set. [default: the one it was trained on]")
-@click.option("--split", type=click.Choice(["train", "test"]), default="test", show_default=True)
+@split_option
 @batch_size_option
 @limit_option
 @data_dir_option

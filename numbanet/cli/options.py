@@ -166,7 +166,21 @@ json_option = click.option(
     help="Print the result as one JSON object, the last line on stdout; all else goes to stderr.",
 )
 
+split_option = click.option("--split", type=click.Choice(["train", "test"]), default="test", show_default=True)
+
 
 def compute_options(function: Decorated) -> Decorated:
     """--threads, --device and --debug: what every command that computes takes."""
     return threads_option(device_option(debug_option(function)))
+
+
+def picture_options(function: Decorated) -> Decorated:
+    """--out and --overwrite: what every command that draws a picture takes."""
+    out = click.option(
+        "--out",
+        type=click.Path(),
+        metavar="FILE.png",
+        help="Where to save the picture. [default: named after the model, here]",
+    )
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace a picture that is there already.")
+    return out(overwrite(function))

@@ -20,23 +20,28 @@ from numbanet.cli.art import is_image, picture, to_unit
 from numbanet.cli.bars import bar_table
 from numbanet.cli.compiling import compilation_shown
 from numbanet.cli.console import make_console
+from numbanet.cli.explaining import explained, explanation_files
 from numbanet.cli.loading import load_data
 from numbanet.cli.machine import set_up
 from numbanet.cli.model_files import check_fits, class_names, data_set_of, open_model
+from numbanet.cli.picture_files import save_picture
 from numbanet.cli.pictures import load_file
 from numbanet.data import Dataset
 from numbanet.errors import DataError
-from numbanet.model import Sequential
+from numbanet.model import PREDICT_BATCH, Sequential
 
 INDICES = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
 @dataclass(frozen=True)
 class Example:
-    """One input [*input_shape], where it comes from, its label where that is known, what was done to it."""
+    """One input [*input_shape], where it comes from, a short name for it, its label where that is known, and
+    what was done to it.
+    """
 
     x: NDArray[Any]
     source: str
+    tag: str
     label: int | None = None
     remark: str = ""
 
@@ -47,11 +52,17 @@ def predict(
     data_set: str | None,
     top: int,
     data_dir: str | None,
+    with_explanation: bool,
+    out: str | None,
+    overwrite: bool,
     as_json: bool,
     threads: int | None,
     device: str,
 ) -> None:
-    """Predict each input, and show it; with `as_json`, all of them as one JSON object on stdout."""
+    """Predict each input, and show it; with `as_json`, all of them as one JSON object on stdout.
+
+    `with_explanation`: and draw what each prediction rests on, as a picture file.
+    """
     console = make_console(stderr=as_json)
     model = open_model(path, set_up(console, threads, device))
     dataset = None
@@ -60,22 +71,32 @@ def predict(
         check_fits(model, path, dataset)
     examples = [example for text in inputs for example in _examples(text, model, dataset)]
     names = class_names(model, dataset)
+    files: Sequence[Path | None] = [None] * len(examples)
+    if with_explanation:
+        files = explanation_files(path, model, [example.tag for example in examples], out, overwrite)
     results = []
-    for example in examples:
+    for example, file in zip(examples, files, strict=True):
         with compilation_shown(console):
-            probabilities = _probabilities(model, example.x)
+            probabilities = class_probabilities(model, example.x[np.newaxis])[0]
+        result = _as_result(example, names, probabilities)
         if not as_json:
             _show(console, example, names, probabilities, top)
-        results.append(_as_result(example, names, probabilities))
+        if file is not None:
+            title = headline(example, names, probabilities).plain
+            with compilation_shown(console):
+                png = explained(model, example.x, names, probabilities, example.label, title, Path(path).name)
+            save_picture(console, png, file)
+            result["explanation"] = str(file)
+        results.append(result)
     if as_json:
         click.echo(json.dumps({"model": path, "predictions": results}))
 
 
-def _probabilities(model: Sequential, x: NDArray[Any]) -> NDArray[Any]:
-    """One number a class. A model trained on rows of zeros and a one, by distance, gives them directly."""
+def class_probabilities(model: Sequential, x: NDArray[Any], batch_size: int = PREDICT_BATCH) -> NDArray[Any]:
+    """[n, classes]. A model trained on rows of zeros and a one, by distance, gives them directly."""
     by_distance = model.loss is not None and not model.loss.classifies
-    outputs = model.predict(x[np.newaxis]) if by_distance else model.predict_proba(x[np.newaxis])
-    shown: NDArray[Any] = np.clip(outputs[0].reshape(-1), 0.0, 1.0)
+    outputs = (model.predict if by_distance else model.predict_proba)(x, batch_size=batch_size)
+    shown: NDArray[Any] = np.clip(outputs.reshape(len(x), -1), 0.0, 1.0)
     return shown
 
 
@@ -88,8 +109,10 @@ def _examples(text: str, model: Sequential, dataset: Dataset | None) -> Iterator
         yield from _test_examples(text, dataset)
         return
     loaded = load_file(Path(text).expanduser(), model.input_shape)
+    stem = Path(text).stem
     for index, x in enumerate(loaded.x):
-        yield Example(x, text if len(loaded.x) == 1 else f"{text}[{index}]", remark=loaded.remark)
+        source, tag = (text, stem) if len(loaded.x) == 1 else (f"{text}[{index}]", f"{stem}-{index}")
+        yield Example(x, source, tag, remark=loaded.remark)
 
 
 def _test_examples(text: str, dataset: Dataset) -> Iterator[Example]:
@@ -100,11 +123,11 @@ def _test_examples(text: str, dataset: Dataset) -> Iterator[Example]:
     if not first <= last < len(y):
         raise DataError(f"{text}: {dataset.name} has {len(y):,} test examples: 0 to {len(y) - 1}.")
     for index in range(first, last + 1):
-        yield Example(x[index], f"{dataset.name} test {index}", int(y[index]))
+        yield Example(x[index], f"{dataset.name} test {index}", str(index), int(y[index]))
 
 
 def _show(console: Console, example: Example, names: Sequence[str], probabilities: NDArray[Any], top: int) -> None:
-    console.print(_headline(example, names, probabilities))
+    console.print(headline(example, names, probabilities))
     if example.remark:
         console.print(Text(example.remark, "dim"))
     # All classes in their own order where they fit, for then the eye learns where each one stands.
@@ -122,7 +145,8 @@ def _show(console: Console, example: Example, names: Sequence[str], probabilitie
     console.print()
 
 
-def _headline(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> Text:
+def headline(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> Text:
+    """What it was taken for, how surely, and whether that is right."""
     best = int(np.argmax(probabilities))
     style = "bold red" if example.label not in (None, best) else "bold green"
     text = Text.assemble((example.source, "bold"), ": ", (names[best], style))
@@ -136,7 +160,7 @@ def _headline(example: Example, names: Sequence[str], probabilities: NDArray[Any
 
 def _as_result(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> dict[str, Any]:
     best = int(np.argmax(probabilities))
-    result = {
+    result: dict[str, Any] = {
         "input": example.source,
         "class": names[best],
         "index": best,

@@ -1,4 +1,4 @@
-"""The shapes of convolution and pooling, worked out and checked once.
+"""The shapes of convolution and pooling, worked out and checked once; and the scratch of normalization.
 
 A window of kernel_h x kernel_w taps slides over an image. Output pixel (i, j) reads the input pixels
 
@@ -9,6 +9,7 @@ for p < kernel_h and q < kernel_w; what lies outside the image is padding. All c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -137,3 +138,39 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
     backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1 + taps)
     weights = (taps * channels + 1) * filters * groups
     return max(forward, backward_input, gradient_parts(weights) * weights)
+
+
+# Normalization: how its kernels take rows of channels, and how much scratch they want, in elements.
+
+PARTS = 64  # a sum over rows is cut into so many parts, whatever the number of threads
+WIDE = 256  # numbers of a wide row, about: enough to keep a vector loop busy
+BATCH_NORM_ROWS = 3 * PARTS + 5  # wide rows: two sums and one of gradients a part; five numbers for each channel
+GROUP_NORM_ROWS = 9 * PARTS  # wide rows: a part works on an example at a time, with numbers and sums of its own
+
+
+def wide_row(channels: int) -> int:
+    """Numbers in a wide row: several rows of channels, and whole vectors of 16 where few rows make them."""
+    unit = channels * (16 // math.gcd(channels, 16))
+    if unit > 2 * WIDE:
+        unit = channels
+    return unit * max(1, WIDE // unit)
+
+
+def batch_norm_scratch(channels: int) -> int:
+    """What the kernels of batch normalization want."""
+    return BATCH_NORM_ROWS * wide_row(channels)
+
+
+def group_norm_scratch(channels: int) -> int:
+    """What the kernels of group normalization want."""
+    return GROUP_NORM_ROWS * wide_row(channels)
+
+
+def layer_norm_scratch(channels: int) -> int:
+    """What the kernels of layer and RMS normalization want: two sums for each part."""
+    return 2 * PARTS * channels
+
+
+def channel_dropout_scratch(channels: int) -> int:
+    """What `channel_dropout` wants: the factors of one example for each part."""
+    return PARTS * wide_row(channels)

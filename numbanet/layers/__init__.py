@@ -10,6 +10,7 @@ from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
+from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
@@ -17,6 +18,7 @@ from numbanet.layers.shape import Flatten, Reshape
 __all__ = [
     "LAYERS",
     "Activation",
+    "BatchNorm",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
@@ -24,9 +26,12 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Layer",
+    "LayerNorm",
     "Normalize",
     "Parallel",
+    "RMSNorm",
     "Reshape",
     "Residual",
     "SeparableConv2D",
@@ -37,6 +42,7 @@ LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
         Activation,
+        BatchNorm,
         Conv1D,
         Conv2D,
         Conv2DTranspose,
@@ -44,8 +50,11 @@ LAYERS: dict[str, type[Layer]] = {
         DepthwiseConv2D,
         Dropout,
         Flatten,
+        GroupNorm,
+        LayerNorm,
         Normalize,
         Parallel,
+        RMSNorm,
         Reshape,
         Residual,
         SeparableConv2D,

@@ -33,6 +33,7 @@ class Chain:
             if not isinstance(layer, Layer):
                 raise ModelError(f"{owner}: layer {index}: expected a layer, got {layer!r}.{_advice(layer)}")
         self._inputs: list[Array] = [None] * len(self.layers)
+        self._output: Array = None
         self._first_trained = 0
 
     def place(self, prefix: str, in_shape: Shape) -> Shape:
@@ -61,7 +62,18 @@ class Chain:
         for index, layer in enumerate(self.layers):
             inputs[index] = x
             x = layer.forward(x, train)
+        self._output = x
         return x
+
+    def outputs(self) -> Iterator[tuple[Layer, Array]]:
+        """After `forward`: each layer with what it gave, behind those inside it. The next pass overwrites these.
+
+        Layers write to their own buffers alone, so what each of them gave is still there when all have run.
+        """
+        for layer, output in zip(self.layers, [*self._inputs, self._output][1:], strict=True):
+            for chain in layer.chains:
+                yield from chain.outputs()
+            yield layer, output
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         """After `forward`: fills the gradients of all parameters; dx where it is needed, else None."""

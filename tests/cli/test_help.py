@@ -13,11 +13,12 @@ from numbanet.cli import COMMANDS
 
 from .helpers import assert_fails, environment, numbanet
 
-HEAVY = ("numpy", "numba", "llvmlite", "rich", "PIL", "safetensors")
+HEAVY = ("numpy", "numba", "llvmlite", "rich", "PIL", "safetensors", "matplotlib")
 PAGES = [
     [],
     *([name] for name in COMMANDS),
     *(["data", name] for name in ("list", "fetch", "verify", "show")),
+    *(["show", name] for name in ("filters", "activations", "confusion", "mistakes")),
 ]
 
 
@@ -85,6 +86,8 @@ def test_completion_scripts(shell: str, tmp_path: Path) -> None:
         ("numbanet train mnist --augment de", "default"),
         ("numbanet train mnist --augment flip,sh", "flip,shift"),
         ("numbanet data fetch km", "kmnist"),
+        ("numbanet show mis", "mistakes"),
+        ("numbanet show confusion mnist-mlp.safetensors --data fash", "fashion-mnist"),
     ],
 )
 def test_names_complete(words: str, expected: str, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Memory:
 
 
 ROOM = [Memory(1 << 20) for _ in range(4)]
-SCRATCH = Memory(1 << 22)
+SCRATCH = Memory(1 << 24)
 SIZES = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 19, 25, 31, 32, 33, 63, 64, 65)
 SHAPES = [
     *((s, 9, 11) for s in SIZES), *((9, s, 11) for s in SIZES), *((25, 35, s) for s in (*SIZES, 511, 512, 513)),

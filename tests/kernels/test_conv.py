@@ -241,13 +241,13 @@ def test_shapes_must_agree(kernels: ModuleType) -> None:
     scratch = np.empty(conv2d_scratch(p.window, p.x[1:], p.y[1:], 2), f)
     wrong_w, fewer = w[:, :, :1].copy(), y[..., :4].copy()
     for wrong in ((y, x, w, b[:5]), (y[:1], x, w, b), (y, x, wrong_w, b), (y, x, w[:2], b), (fewer, x, w, b)):
-        with pytest.raises(ValueError, match="conv2d_forward: the shapes"):
+        with pytest.raises(ValueError, match="conv2d"):
             kernels.conv2d_forward(*wrong, p.window, 2, LINEAR, scratch)
     for wrong in ((x, y, wrong_w), (x[:1], y, w), (x, fewer, w)):
-        with pytest.raises(ValueError, match="conv2d_backward_input: the shapes"):
+        with pytest.raises(ValueError, match="conv2d"):
             kernels.conv2d_backward_input(*wrong, p.window, 2, scratch)
     for wrong in ((w, b[:5], x, y), (wrong_w, b, x, y), (w, b, x[:1], y), (w, b, x, fewer)):
-        with pytest.raises(ValueError, match="conv2d_backward_params: the shapes"):
+        with pytest.raises(ValueError, match="conv2d"):
             kernels.conv2d_backward_params(*wrong, p.window, 2, scratch)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numbanet.errors import DeviceError, ModelError
-from numbanet.layers import Activation, Dense, Dropout, Flatten, Normalize, Reshape
+from numbanet.layers import Activation, Dense, Dropout, Flatten, Normalize, Parallel, Reshape, Residual
 from numbanet.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from numbanet.model import BINDINGS, Sequential
 from numbanet.summary import bytes_in_words, summary_rows, total
@@ -51,6 +51,36 @@ def test_bytes_are_read_as_0_to_1() -> None:
     x = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
     floats = (x / 255).astype(np.float32)
     np.testing.assert_allclose(model.forward(x).copy(), model.forward(floats), rtol=1e-5, atol=1e-5)
+
+
+def test_activations_are_copies_of_each_layers_output() -> None:
+    model, (x, _) = small(Dense(9, "relu"), Dropout(0.5), Activation("tanh"), Dense(3)), blobs(7)
+    found = model.activations(x)
+    assert list(found) == ["0_dense", "1_dropout", "2_activation", "3_dense"]
+    assert found["0_dense"].min() == 0
+    assert np.array_equal(found["1_dropout"], found["0_dense"])  # nothing is dropped after training
+    np.testing.assert_allclose(found["2_activation"], np.tanh(found["0_dense"]), rtol=1e-5, atol=1e-6)
+    before = {name: values.copy() for name, values in found.items()}
+    assert np.array_equal(found["3_dense"], model.forward(x))
+    model.forward(-x)
+    assert all(np.array_equal(values, before[name]) for name, values in found.items())
+
+
+def test_activations_of_layers_inside_layers() -> None:
+    model, (x, _) = small(Residual(Dense(6, "tanh"), Dense(6)), Parallel([], [Dense(2)]), Dense(3)), blobs(5)
+    found = model.activations(x)
+    assert list(found) == [
+        "0_residual.body.0_dense",
+        "0_residual.body.1_dense",
+        "0_residual",
+        "1_parallel.branch1.0_dense",
+        "1_parallel",
+        "2_dense",
+    ]
+    np.testing.assert_allclose(found["0_residual"], x + found["0_residual.body.1_dense"], rtol=1e-5, atol=1e-6)
+    beside = [found["0_residual"], found["1_parallel.branch1.0_dense"]]
+    assert np.array_equal(found["1_parallel"], np.concatenate(beside, axis=1))
+    assert np.array_equal(found["2_dense"], model.predict(x))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -27,6 +27,12 @@ from numbanet.kernels.codes import (
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.batch import gather, gather_labels
+from numbanet.kernels.cpu.batch_norm import (
+    batch_norm_backward_input,
+    batch_norm_backward_params,
+    batch_norm_forward,
+    batch_norm_moments,
+)
 from numbanet.kernels.cpu.bias import bias_backward, bias_forward
 from numbanet.kernels.cpu.combine import add_activation, copy_columns
 from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
@@ -36,8 +42,15 @@ from numbanet.kernels.cpu.dense import (
     dense_backward_params,
     dense_forward,
 )
-from numbanet.kernels.cpu.dropout import dropout
+from numbanet.kernels.cpu.dropout import channel_dropout, dropout
 from numbanet.kernels.cpu.gemm import gemm
+from numbanet.kernels.cpu.group_norm import group_norm_backward, group_norm_forward
+from numbanet.kernels.cpu.layer_norm import (
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
 from numbanet.kernels.cpu.loss import (
     binary_cross_entropy,
     cross_entropy,
@@ -49,6 +62,13 @@ from numbanet.kernels.cpu.loss import (
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.cpu.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.cpu.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.cpu.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -78,9 +98,16 @@ __all__ = [
     "adam",
     "add_activation",
     "augment",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
+    "batch_norm_backward_input",
+    "batch_norm_backward_params",
+    "batch_norm_forward",
+    "batch_norm_moments",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
+    "channel_dropout",
     "clip_scale",
     "conv2d_backward_input",
     "conv2d_backward_params",
@@ -98,19 +125,30 @@ __all__ = [
     "gather",
     "gather_labels",
     "gemm",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rmsprop",
     "sgd",
     "sigmoid",
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]

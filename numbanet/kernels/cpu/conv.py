@@ -127,6 +127,8 @@ def pack_for(scratch, w, b, groups, pixels):
 def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
     """y = activation(x correlated with w, + b), with `activation` one of codes.FUSED."""
     check_shapes(y, x, w, window, groups)
+    if b.size and b.size != y.shape[3]:
+        raise ValueError("conv2d_forward: b must have as many elements as there are filters")
     (images, height, width, channels), (out_h, out_w) = x.shape, y.shape[1:3]
     packing = pack_for(scratch, w, b, groups, images * out_h * out_w)
     image_groups, strips = divide_images(images, height * width * channels, out_h)

@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from numbanet.kernels.cpu.channels import lay_out, portion, wide_row
 from numbanet.kernels.cpu.elementwise import chunks, is_small, span
+from numbanet.kernels.geometry import PARTS
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -46,6 +48,12 @@ def keep_or_drop(y, x, first, multiplier, offset, threshold, scale):
         y[i] = x[i] * scale if mix(np.uint32(counter + offset)) >= threshold else zero
 
 
+@helper
+def threshold_of(rate):
+    """A hash below this is a drop."""
+    return np.uint32(min(rate * 4294967296.0, 4294967295.0))
+
+
 @kernel
 def dropout(y, x, rate, seed, step, stream):
     """y = x / (1 - rate), or 0 with probability `rate` (0 <= rate < 1).
@@ -55,7 +63,7 @@ def dropout(y, x, rate, seed, step, stream):
     if y.size != x.size:
         raise ValueError("dropout: y and x differ in size")
     multiplier, offset = stream_keys(np.int64(seed), step[0], np.int64(stream))
-    threshold = np.uint32(min(rate * 4294967296.0, 4294967295.0))
+    threshold = threshold_of(rate)
     scale = x.dtype.type(1.0 / (1.0 - rate))
     if is_small(x.size):
         keep_or_drop(y, x, np.int64(0), multiplier, offset, threshold, scale)
@@ -63,3 +71,45 @@ def dropout(y, x, rate, seed, step, stream):
     for index in prange(chunks(x.size)):
         start, stop = span(index, x.size)
         keep_or_drop(y[start:stop], x[start:stop], start, multiplier, offset, threshold, scale)
+
+
+@helper
+def keep_or_drop_channels(y, x, first, multiplier, offset, threshold, scale, factors):
+    """Some examples, `first` being the number of the first; factors is a wide row, as in `channels`."""
+    channels, zero, one = x.shape[2], x.dtype.type(0), x.dtype.type(1)
+    for i in range(x.shape[0]):
+        factors[:channels] = one
+        drawn = factors[:channels]
+        keep_or_drop(drawn, drawn, (first + i) * channels, multiplier, offset, threshold, scale)
+        lay_out(factors, drawn)
+        y_flat, x_flat = y[i].reshape(-1), x[i].reshape(-1)
+        for start in range(0, x_flat.size, factors.size):
+            out, row = y_flat[start : start + factors.size], x_flat[start : start + factors.size]
+            for j in range(row.size):
+                kept = row[j] * factors[j]
+                out[j] = kept if factors[j] > zero else zero  # 0 times a NaN would be none
+
+
+@kernel
+def channel_dropout(y, x, rate, seed, step, stream, scratch):
+    """Whole channels of an example: y[i, :, j] = x[i, :, j] / (1 - rate), or 0 with probability `rate`.
+
+    y, x (n, pixels, c); the mask is that of `dropout` for the n c elements (i, j), and so are the other arguments.
+    scratch: geometry.channel_dropout_scratch(c) elements. Tompson et al., arXiv 1411.4280.
+    """
+    n, _, channels = x.shape
+    if y.shape != x.shape or channels == 0:
+        raise ValueError("channel_dropout: y and x must have the same shape (n, pixels, c), with c > 0")
+    width = wide_row(channels)
+    if scratch.size < PARTS * width:
+        raise ValueError("channel_dropout: scratch must have geometry.channel_dropout_scratch(c) elements")
+    multiplier, offset = stream_keys(np.int64(seed), step[0], np.int64(stream))
+    threshold, scale = threshold_of(rate), x.dtype.type(1.0 / (1.0 - rate))
+    factors = scratch[: PARTS * width].reshape((PARTS, width))
+    if is_small(x.size):
+        keep_or_drop_channels(y, x, np.int64(0), multiplier, offset, threshold, scale, factors[0])
+        return
+    parts = min(PARTS, n)
+    for index in prange(parts):
+        i, end = portion(index, parts, n)
+        keep_or_drop_channels(y[i:end], x[i:end], i, multiplier, offset, threshold, scale, factors[index])

@@ -40,7 +40,7 @@ from numbanet.kernels.reference.dense import (
     dense_forward,
     gemm,
 )
-from numbanet.kernels.reference.dropout import dropout
+from numbanet.kernels.reference.dropout import channel_dropout, dropout
 from numbanet.kernels.reference.loss import (
     binary_cross_entropy,
     cross_entropy,
@@ -49,7 +49,26 @@ from numbanet.kernels.reference.loss import (
     mean_absolute_error,
     mean_squared_error,
 )
+from numbanet.kernels.reference.norm import (
+    batch_norm_backward_input,
+    batch_norm_backward_params,
+    batch_norm_forward,
+    batch_norm_moments,
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
 from numbanet.kernels.reference.optim import adam, clip_scale, momentum, rmsprop, sgd
+from numbanet.kernels.reference.pool import (
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
+from numbanet.kernels.reference.resize import pad2d, upsample2d_backward, upsample2d_forward
 from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
 
 __all__ = [
@@ -71,9 +90,16 @@ __all__ = [
     "adam",
     "add_activation",
     "augment",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
+    "batch_norm_backward_input",
+    "batch_norm_backward_params",
+    "batch_norm_forward",
+    "batch_norm_moments",
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
+    "channel_dropout",
     "clip_scale",
     "conv2d_backward_input",
     "conv2d_backward_params",
@@ -91,19 +117,30 @@ __all__ = [
     "gather",
     "gather_labels",
     "gemm",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
     "momentum",
     "normalize",
     "normalize_backward",
+    "pad2d",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rmsprop",
     "sgd",
     "sigmoid",
     "softmax_backward",
     "softmax_forward",
     "tanh",
+    "upsample2d_backward",
+    "upsample2d_forward",
 ]

@@ -39,3 +39,13 @@ def dropout(y: Array, x: Array, rate: float, seed: int, step: Array, stream: int
     counter = np.arange(x.size, dtype=np.uint64) & np.uint64(WORD)
     kept = mix((counter * multiplier + offset) & np.uint64(WORD)) >= np.uint64(min(int(rate * 2**32), WORD))
     y[...] = np.where(kept, wide(x) / (1 - rate), 0)
+
+
+@quiet
+def channel_dropout(y: Array, x: Array, rate: float, seed: int, step: Array, stream: int, scratch: Array) -> None:
+    """y = x / (1 - rate), or 0 for whole channels of an example: y, x (n, pixels, c); needs no scratch."""
+    n, _, channels = x.shape
+    kept = np.empty(n * channels)
+    dropout(kept, np.ones(n * channels), rate, seed, step, stream)
+    kept = kept.reshape(n, 1, channels)
+    y[...] = np.where(kept > 0, wide(x) * kept, 0)

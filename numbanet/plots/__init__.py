@@ -1,0 +1,28 @@
+"""Pictures of networks: functions from arrays to matplotlib figures. They know neither models nor data sets.
+
+    figure = confusion(counts, classes, "mnist")
+    png = to_png(figure)
+
+Importing this package does not import matplotlib, an extra; drawing does, or raises `PlotError`.
+"""
+
+from __future__ import annotations
+
+from numbanet.plots.canvas import require_matplotlib, to_png
+from numbanet.plots.confusion import confusion
+from numbanet.plots.explanation import Explained, explanation
+from numbanet.plots.feature_maps import feature_maps
+from numbanet.plots.filters import filters
+from numbanet.plots.mistakes import Mistake, mistakes
+
+__all__ = [
+    "Explained",
+    "Mistake",
+    "confusion",
+    "explanation",
+    "feature_maps",
+    "filters",
+    "mistakes",
+    "require_matplotlib",
+    "to_png",
+]
