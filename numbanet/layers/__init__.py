@@ -12,12 +12,16 @@ from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
 from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
+from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool1D, MaxPool2D
+from numbanet.layers.resize import UpSampling2D, ZeroPad2D
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
 
 __all__ = [
     "LAYERS",
     "Activation",
+    "AvgPool1D",
+    "AvgPool2D",
     "BatchNorm",
     "Conv1D",
     "Conv2D",
@@ -26,15 +30,21 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
     "GroupNorm",
     "Layer",
     "LayerNorm",
+    "MaxPool1D",
+    "MaxPool2D",
     "Normalize",
     "Parallel",
     "RMSNorm",
     "Reshape",
     "Residual",
     "SeparableConv2D",
+    "UpSampling2D",
+    "ZeroPad2D",
 ]
 
 # What a model file may name. A new layer is added here.
@@ -42,6 +52,8 @@ LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
         Activation,
+        AvgPool1D,
+        AvgPool2D,
         BatchNorm,
         Conv1D,
         Conv2D,
@@ -50,13 +62,19 @@ LAYERS: dict[str, type[Layer]] = {
         DepthwiseConv2D,
         Dropout,
         Flatten,
+        GlobalAvgPool2D,
+        GlobalMaxPool2D,
         GroupNorm,
         LayerNorm,
+        MaxPool1D,
+        MaxPool2D,
         Normalize,
         Parallel,
         RMSNorm,
         Reshape,
         Residual,
         SeparableConv2D,
+        UpSampling2D,
+        ZeroPad2D,
     )
 }

@@ -111,9 +111,9 @@ class MaxPool2D(Maximum, ImagePool):
 
         x [n, height, width, channels] -> y [n, out_height, out_width, channels]
 
-    `size` and `stride`: one number, or (height, width); no stride is that of the size, so that the windows lie side by
-    side. `padding`: "valid" (none), "same" (outputs of size / stride, rounded up), a number of pixels for every side, or
-    (top, bottom, left, right), each less than the size. What is padded is never the largest.
+    `size` and `stride`: one number, or (height, width); without a stride the windows lie side by side. `padding`:
+    "valid" (none), "same" (outputs of height / stride, rounded up), a number of pixels for every side, or (top, bottom,
+    left, right), each less than the size. What is padded is never the largest.
     """
 
     def __init__(self, size: OneOrPair = 2, stride: OneOrPair | None = None, padding: Padding = "valid") -> None:

@@ -25,7 +25,7 @@ from numba.extending import intrinsic, models, register_model
 from numbanet.kernels.cpu.simd import INT32, INT64, lanes, llvm_vector
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """Numba's type of a register full of `dtype`."""
 
     def __init__(self, dtype: Any) -> None:
@@ -33,7 +33,7 @@ class Vector(types.Type):  # type: ignore[misc]
         super().__init__(name=f"Vector({dtype})")
 
 
-class Mask(types.Type):  # type: ignore[misc]
+class Mask(types.Type):
     """Numba's type of a yes or no for each lane of a `Vector(dtype)`."""
 
     def __init__(self, dtype: Any) -> None:
@@ -42,7 +42,7 @@ class Mask(types.Type):  # type: ignore[misc]
 
 
 @register_model(Vector)
-class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class VectorModel(models.PrimitiveModel):
     """A `Vector` is an LLVM vector, and lives in a register."""
 
     def __init__(self, manager: Any, kind: Vector) -> None:
@@ -50,7 +50,7 @@ class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 @register_model(Mask)
-class MaskModel(models.PrimitiveModel):  # type: ignore[misc]
+class MaskModel(models.PrimitiveModel):
     """A `Mask` is an LLVM vector of bits; on AVX-512 a mask register."""
 
     def __init__(self, manager: Any, kind: Mask) -> None:
