@@ -189,6 +189,8 @@ GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
     _flat, _matrices, _convolutions, _pooling, _losses, _optimizers,
     _flat, _matrices, _convolutions, _norms, _losses, _optimizers,
+GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
+    _flat, _matrices, _images, _convolutions, _losses, _optimizers,
 )  # fmt: skip
 
 
