@@ -32,7 +32,6 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
-    "Layer",
     "GroupNorm",
     "Layer",
     "LayerNorm",
