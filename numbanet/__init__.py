@@ -144,7 +144,6 @@ _HOMES = {
         "Flatten",
         "GlobalAvgPool2D",
         "GlobalMaxPool2D",
-        "Layer",
         "GroupNorm",
         "Layer",
         "LayerNorm",

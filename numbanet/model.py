@@ -310,6 +310,12 @@ class Sequential:
         """Multiply-adds of the forward pass for one example."""
         return sum(layer.multiply_adds() for layer in self._every_layer)
 
+    def fuse(self) -> Sequential:
+        """A new model for inference, with each `BatchNorm` folded into the layer before it; see `numbanet.fuse`."""
+        from numbanet.fuse import fuse
+
+        return fuse(self)
+
     def summary(self, batch_size: int = 128) -> str:
         """A table as text: each layer's output shape, parameters, multiply-adds and memory."""
         from numbanet.summary import summary

@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.layers": {"arena", "backend", "configurable", "initializers", "kernels.codes", "kernels.geometry"},
     "numbanet.losses": {"backend", "configurable", "initializers"},
     "numbanet.optimizers": {"arena", "backend", "configurable", "schedules"},
+    "numbanet.fuse": {"configurable", "layers", "model"},
     "numbanet.model": {"arena", "backend", "configurable", "data.augment", "inputs", "kernels.codes", "layers"},
     "numbanet.plots": set(),
     "numbanet.summary": {"layers", "model"},
@@ -63,6 +64,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 # Methods that reach up, inside a function, because that is where users look for them; and lazy public names.
 REACHES_UP = {
+    ("numbanet.model", "fuse"),
     ("numbanet.model", "training"),
     ("numbanet.model", "serialize"),
     ("numbanet.model", "summary"),

@@ -11,6 +11,7 @@ from numbanet.errors import ModelError, unknown_name
 from numbanet.initializers import Shape
 from numbanet.kernels.codes import ACTIVATIONS, FUSED
 from numbanet.kernels.geometry import batch_norm_scratch, group_norm_scratch, layer_norm_scratch
+from numbanet.layers.activation import OVER_AXIS
 from numbanet.layers.base import Layer, Views, size
 
 FUSED_NAMES = tuple(name for name, code in ACTIVATIONS.items() if code in FUSED)
@@ -56,13 +57,14 @@ class BatchNorm(_Norm):
         check_number("BatchNorm", "momentum", momentum, 0.0, 1.0)
         check_number("BatchNorm", "epsilon", epsilon, 0.0, open_ends=True)
         activation = activation or "linear"
-        if activation in ACTIVATIONS and activation not in FUSED_NAMES:
+        if activation not in FUSED_NAMES:
+            known = [*ACTIVATIONS, *OVER_AXIS]
+            if activation not in known:
+                raise ModelError(f"BatchNorm: {unknown_name('activation', activation, known)}")
             raise ModelError(
                 f"BatchNorm: activation: expected one of {', '.join(FUSED_NAMES)}, found {activation!r}: add "
                 f"Activation({activation!r}) after it."
             )
-        if activation not in FUSED_NAMES:
-            raise ModelError(unknown_name("activation", activation, FUSED_NAMES))
         self.momentum = momentum
         self.epsilon = epsilon
         self.activation = activation

@@ -9,7 +9,14 @@ import numpy as np
 
 from numbanet.kernels.codes import ACTIVATIONS, FUSED, TANH
 from numbanet.kernels.distortion import Distortion
-from numbanet.kernels.geometry import conv2d_scratch, slide
+from numbanet.kernels.geometry import (
+    batch_norm_scratch,
+    channel_dropout_scratch,
+    conv2d_scratch,
+    group_norm_scratch,
+    layer_norm_scratch,
+    slide,
+)
 
 from .helpers import Out, normal, out
 
@@ -146,9 +153,44 @@ def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
+def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    n, pixels, c, groups = 300, 20, 24, 4
+    shape, rows = (n, pixels, c), (n * pixels, c)
+    x, dy, y = (normal(rng, rows, dtype) for _ in range(3))
+    images, dy_images, of_row = x.reshape(shape), dy.reshape(shape), normal(rng, n * pixels, dtype)
+    of_group, gamma, beta = (normal(rng, s, dtype) for s in ((n, groups), c, c))
+    affine, room = (beta, gamma**2, gamma, beta), out(batch_norm_scratch(c), dtype)
+    group_room, row_room = out(group_norm_scratch(c), dtype), out(layer_norm_scratch(c), dtype)
+    sums, moments = (out(c, dtype),) * 2, (out((n, groups), dtype),) * 2
+    calls: list[Case] = [("batch_norm_moments", (*(Out(a) for a in affine), x, 0.1, room))]
+    for code in sorted(FUSED):
+        how = (1e-5, code, room)
+        calls += [
+            ("batch_norm_forward", (out(rows, dtype), x, *affine, *how)),
+            ("batch_norm_backward_params", (*sums, dy, x, y, *affine, *how)),
+            ("batch_norm_backward_input", (out(rows, dtype), dy, x, y, *affine, gamma, beta, 1e-5, code, True, room)),
+        ]
+    return [
+        *calls,
+        ("group_norm_forward", (out(shape, dtype), *moments, images, gamma, beta, 1e-5, group_room)),
+        ("group_norm_backward", (out(shape, dtype), *sums, dy_images, images, of_group, of_group, gamma, group_room)),
+        ("layer_norm_forward", (out(rows, dtype), *(Out(of_row),) * 2, x, gamma, beta, 1e-5)),
+        ("layer_norm_backward", (out(rows, dtype), *sums, dy, x, of_row, of_row, gamma, row_room)),
+        ("rms_norm_forward", (out(rows, dtype), Out(of_row), x, gamma, 1e-5)),
+        ("rms_norm_backward", (out(rows, dtype), sums[0], dy, x, of_row, gamma, row_room)),
+        (
+            "channel_dropout",
+            (out(shape, dtype), images, 0.3, 5, np.array([9]), 1, out(channel_dropout_scratch(c), dtype)),
+        ),
+    ]
+
+
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _images, _losses, _optimizers)
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
     _flat, _matrices, _convolutions, _pooling, _losses, _optimizers,
+    _flat, _matrices, _convolutions, _norms, _losses, _optimizers,
+GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
+    _flat, _matrices, _images, _convolutions, _losses, _optimizers,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numbanet.kernels import cpu, reference
+from numbanet.kernels.geometry import channel_dropout_scratch
 
 from .helpers import DTYPES, adversarial, assert_within, both, eps, out, tiny
 
@@ -117,3 +118,40 @@ def test_nan_passes_where_kept_and_in_place() -> None:
 def test_sizes_must_agree() -> None:
     with pytest.raises(ValueError):
         cpu.dropout(np.empty(3), np.ones(4), 0.5, 1, np.array([1]), 0)
+
+
+IMAGES = ((0, 3, 4), (1, 1, 1), (3, 1, 7), (4, 25, 3), (2, 9, 300), (200, 49, 16))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", IMAGES)
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.999])
+def test_channels_against_the_oracle(rate: float, shape: tuple[int, int, int], dtype: Any) -> None:
+    x = (1 + np.random.default_rng(16).random(shape)).astype(dtype)
+    scratch = out(channel_dropout_scratch(shape[2]), dtype)
+    (got, want), _ = both("channel_dropout", out(shape, dtype), x, rate, 7, np.array([3]), 2, scratch)
+    np.testing.assert_array_equal(got == 0, want == 0)
+    assert_within(got, want, 1.5 * eps(dtype) * want)
+
+
+def test_channels_are_dropped_as_a_whole_and_by_the_mask_of_elements() -> None:
+    n, pixels, channels = 50, 30, 20
+    x, y = np.ones((n, pixels, channels)), np.empty((n, pixels, channels))
+    cpu.channel_dropout(y, x, 0.4, 1, np.array([1]), 0, np.empty(channel_dropout_scratch(channels)))
+    np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1], y.shape))
+    np.testing.assert_array_equal(y[:, 0].reshape(-1) != 0, mask(0.4, count=n * channels))
+
+
+def test_nan_passes_where_its_channel_is_kept_and_in_place() -> None:
+    x, scratch = np.full((40, 25, 8), np.nan), np.empty(channel_dropout_scratch(8))
+    cpu.channel_dropout(x, x, 0.5, 1, np.array([1]), 0, scratch)
+    kept = mask(count=320).reshape(40, 1, 8)
+    np.testing.assert_array_equal(np.isnan(x), np.broadcast_to(kept, x.shape))
+    assert (x[~np.isnan(x)] == 0).all()
+
+
+def test_shapes_of_channels_must_agree() -> None:
+    x, step, scratch = np.ones((4, 3, 8)), np.array([1]), np.empty(channel_dropout_scratch(8))
+    for y, room in ((np.ones((4, 3, 7)), scratch), (x.copy(), scratch[:-1])):
+        with pytest.raises(ValueError):
+            cpu.channel_dropout(y, x, 0.5, 1, step, 0, room)

@@ -16,6 +16,7 @@ from numbanet.layers import (
     Activation,
     AvgPool1D,
     AvgPool2D,
+    BatchNorm,
     Conv1D,
     Conv2D,
     Conv2DTranspose,
@@ -25,13 +26,16 @@ from numbanet.layers import (
     Flatten,
     GlobalAvgPool2D,
     GlobalMaxPool2D,
+    GroupNorm,
     Layer,
+    LayerNorm,
     MaxPool1D,
     MaxPool2D,
     Normalize,
     Parallel,
     Reshape,
     Residual,
+    RMSNorm,
     SeparableConv2D,
     UpSampling2D,
     ZeroPad2D,
@@ -71,6 +75,10 @@ CASES = {
     "normalize": Case(lambda: [Normalize(), Dense(3, "tanh"), Normalize(), Dense(2)], Mse()),
     "dropout": Case(lambda: [Dense(9, "tanh"), Dropout(0.4), Dense(3)], Mse()),
     "dropout first": Case(lambda: [Dropout(0.3), Dense(3)], Mse()),
+    "dropout of channels": Case(
+        lambda: [Activation("tanh"), Dropout(0.4, per_channel=True), Dense(3)], Mse(), input_shape=(3, 2, 4)
+    ),
+    "dropout of channels alone": Case(lambda: [Dense(9, "tanh"), Dropout(0.4, per_channel=True), Dense(3)], Mse()),
     "dropout of nothing": Case(lambda: [Dense(9, "tanh"), Dropout(0.0), Dense(3)], Mse()),
     "residual": Case(lambda: [Residual(Dense(5, "tanh"), Dense(4)), Dense(2)], Mse()),
     "residual, projected": Case(lambda: [Residual(Dense(5, "tanh"), Dense(3), shortcut="projection")], Mse()),
@@ -166,6 +174,25 @@ CASES = {
         input_shape=(6, 2),
     ),
     "conv1d of one step": Case(lambda: [Conv1D(3, 1), Conv1D(2, padding="same")], Mse(), input_shape=(4, 2)),
+    # No biases before a batch_norm: it takes them out again, and all that is left of their gradients is rounding.
+    "batch_norm": Case(lambda: [BatchNorm()], Mse(), input_shape=(2, 3, 3)),
+    **{
+        f"batch_norm {name}": Case(
+            lambda name=name: [Dense(5, bias=False), BatchNorm(epsilon=0.1, activation=name), Dense(2)], Mse()
+        )
+        for name in ("linear", "relu", "sigmoid", "tanh")
+    },
+    "batch_norm of images": Case(
+        lambda: [Conv2D(3, bias=False), BatchNorm(0.5, activation="tanh"), BatchNorm()], Mse(), input_shape=(4, 3, 2)
+    ),
+    "group_norm": Case(lambda: [GroupNorm(2), Dense(2)], Mse(), input_shape=(2, 3, 4)),
+    "group_norm of one group": Case(lambda: [GroupNorm(1, epsilon=0.1)], Mse(), input_shape=(3, 2)),
+    "group_norm of each channel": Case(lambda: [GroupNorm(3), Activation("tanh")], Mse(), input_shape=(2, 2, 3)),
+    "group_norm of features": Case(lambda: [Dense(6, "tanh"), GroupNorm(2), Dense(2)], Mse()),
+    "layer_norm": Case(lambda: [LayerNorm(), Dense(2)], Mse()),
+    "layer_norm of images": Case(lambda: [LayerNorm(epsilon=0.1), Activation("tanh")], Mse(), input_shape=(2, 3, 3)),
+    "rms_norm": Case(lambda: [RMSNorm(), Dense(2)], Mse()),
+    "rms_norm of images": Case(lambda: [RMSNorm(epsilon=0.1), Activation("tanh")], Mse(), input_shape=(2, 3, 3)),
     "cross_entropy": Case(lambda: [Dense(3)], CrossEntropy(), "labels"),
     "cross_entropy, smoothed": Case(lambda: [Dense(3)], CrossEntropy(0.2), "labels"),
     "cross_entropy, weighted": Case(lambda: [Dense(3)], CrossEntropy(class_weights=(0.5, 2, 0)), "labels"),
