@@ -26,8 +26,9 @@ from numbanet.cli.options import (
     epilog="""\b
 Examples:
   numbanet train mnist
+  numbanet train mnist --model resnet --epochs 10
   numbanet train fashion-mnist --hidden 512,512 --dropout 0.2 --epochs 20
-  numbanet train mnist --augment default --epochs 30
+  numbanet train mnist --model cnn --augment default --epochs 30
   numbanet train digits --limit 2000 --epochs 3     no network needed
   numbanet train ./my-data.npz --out my-model.safetensors
   numbanet train mnist --dry-run                    does everything work here?
@@ -36,7 +37,7 @@ Examples:
 Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops at once."""
 )
 @click.argument("data_set", metavar="DATASET", type=DATA_SET)
-@click.option("--model", type=MODEL, default="mlp", show_default=True, help="Which network.")
+@click.option("--model", type=MODEL, help="Which network. [default: fastnet for images, mlp for other data]")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]")
 @batch_size_option
 @click.option(

@@ -32,12 +32,14 @@ from numbanet.training.history import TrainingInterrupted
 def train(options: TrainOptions) -> None:
     """Run the command."""
     console = make_console(stderr=options.as_json)
-    destination = Path(options.out) if options.out else default_destination(options.data_set, options.model)
-    if not options.dry_run:
-        check_destination(destination)
+    if options.out and not options.dry_run:
+        check_destination(Path(options.out))  # before data are fetched
     device = set_up(console, options.threads, options.device)
     dataset = load_data(console, options.data_set, options.data_dir, options.limit)
     plan = make_plan(options, dataset, device)
+    destination = Path(options.out) if options.out else default_destination(options.data_set, plan.model)
+    if not options.dry_run:
+        check_destination(destination)
     if options.dry_run:
         plan = replace(plan, dataset=dataset.first(plan.batch_size), epochs=1)
     model = plan.build()
@@ -58,7 +60,7 @@ def train(options: TrainOptions) -> None:
 
 def _announce(console: Console, plan: Plan, model: Sequential) -> None:
     say(console, f"{plan.dataset.name}: {described(plan.dataset)}")
-    say(console, f"{plan.options.model}: {model.arena.parameters:,} parameters")
+    say(console, f"{plan.model}: {model.arena.parameters:,} parameters")
     say(
         console,
         f"{plan.optimizer_name} at {plan.optimizer.lr:g}, {plan.options.loss}, batches of {plan.batch_size}, "

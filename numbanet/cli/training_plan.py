@@ -25,7 +25,7 @@ class TrainOptions:
     """The command line's options; None where the model's recipe decides."""
 
     data_set: str
-    model: str
+    model: str | None
     epochs: int | None
     batch_size: int | None
     lr: float | None
@@ -53,6 +53,7 @@ class Plan:
     """What the options and the recipe come to."""
 
     options: TrainOptions
+    model: str
     dataset: Dataset
     device: str
     epochs: int
@@ -64,9 +65,8 @@ class Plan:
 
     def build(self) -> Sequential:
         """A new model with its initial weights."""
-        chosen = {"hidden": self.options.hidden, "dropout": self.options.dropout}
-        given = {name: value for name, value in chosen.items() if value is not None}
-        return zoo.build(self.options.model, self.dataset, seed=self.options.seed, device=self.device, **given)
+        given = _chosen(self.options)
+        return zoo.build(self.model, self.dataset, seed=self.options.seed, device=self.device, **given)
 
     def fit(self, model: Sequential, dataset: Dataset, callbacks: list[Callback]) -> History:
         """Train on a data set, testing after each epoch."""
@@ -89,12 +89,14 @@ class Plan:
 
 def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
     """Let the model's recipe decide what the options do not. Raises `ModelError` for absurd numbers."""
-    recipe = zoo.recipe(options.model)
+    model = options.model or zoo.default_for(dataset, _chosen(options))
+    recipe = zoo.recipe(model)
     name = options.optimizer or recipe.optimizer
     lr = options.lr if options.lr is not None else recipe.lr if name == recipe.optimizer else None
     given = {"lr": lr} if lr is not None else {}
     return Plan(
         options=options,
+        model=model,
         dataset=dataset,
         device=device,
         epochs=options.epochs or recipe.epochs,
@@ -102,5 +104,11 @@ def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
         optimizer_name=name,
         optimizer=optimizers.get(name, schedule=recipe.schedule, **given),
         loss=losses.get(options.loss),
-        augment=augment.get(options.augment),
+        augment=augment.get(recipe.augment if options.augment is None else options.augment),
     )
+
+
+def _chosen(options: TrainOptions) -> dict[str, Any]:
+    """The options that are the network's own, where they were given."""
+    chosen = {"hidden": options.hidden, "dropout": options.dropout}
+    return {name: value for name, value in chosen.items() if value is not None}

@@ -64,7 +64,7 @@ def as_json(result: Result) -> dict[str, Any]:
     plan, last = result.plan, result.history.last
     return {
         "data_set": plan.dataset.name,
-        "model": plan.options.model,
+        "model": plan.model,
         "test_accuracy": last["val_accuracy"],
         "test_loss": last["val_loss"],
         "train_accuracy": last["accuracy"],

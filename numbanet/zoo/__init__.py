@@ -7,7 +7,7 @@ model.fit(data, **zoo.recipe("cnn").fit_arguments())
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from numbanet.data.dataset import Dataset
 from numbanet.errors import ModelError, unknown_name
 from numbanet.model import Sequential
 from numbanet.schedules import Cosine
-from numbanet.zoo.convolutional import cnn, fastnet, lenet
+from numbanet.zoo.convolutional import FASTNET_PIXELS, cnn, fastnet, lenet
 from numbanet.zoo.dense import mlp
 from numbanet.zoo.recipe import Recipe
 from numbanet.zoo.residual import resnet
 
-__all__ = ["MODELS", "RECIPES", "Recipe", "build", "cnn", "fastnet", "lenet", "mlp", "recipe", "resnet"]
+__all__ = ["MODELS", "RECIPES", "Recipe", "build", "cnn", "default_for", "fastnet", "lenet", "mlp", "recipe", "resnet"]
 
 MODELS: dict[str, Callable[..., Sequential]] = {
     "mlp": mlp,
@@ -52,6 +52,16 @@ def build(name: str, dataset: Dataset, **options: Any) -> Sequential:
     if "normalize" in arguments:
         options.setdefault("normalize", dataset.train[0].dtype != np.uint8)
     return function(dataset.input_shape, dataset.num_classes, **options)
+
+
+def default_for(dataset: Dataset, options: Collection[str] = ()) -> str:
+    """The name of the model that does well on a data set in a short time, among those that take all `options`."""
+    shape = dataset.input_shape
+    if len(shape) in (2, 3) and min(shape[:2]) >= FASTNET_PIXELS:
+        known = inspect.signature(fastnet).parameters
+        if all(option in known for option in options):
+            return "fastnet"
+    return "mlp"
 
 
 def recipe(name: str) -> Recipe:

@@ -19,10 +19,16 @@ class Recipe:
     optimizer: str
     lr: float
     schedule: Schedule | None
+    augment: str | None = None
 
     def fit_arguments(self) -> dict[str, Any]:
         """Keyword arguments for `Sequential.fit`."""
-        return {"epochs": self.epochs, "batch_size": self.batch_size, "optimizer": self.make_optimizer()}
+        return {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "optimizer": self.make_optimizer(),
+            "augment": self.augment,
+        }
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer with its learning rate and schedule."""

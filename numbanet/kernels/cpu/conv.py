@@ -24,7 +24,7 @@ from numbanet.kernels.cpu.convscatter import has_few_channels, pack_transposed, 
 from numbanet.kernels.cpu.correlate import PACK_PIXELS, copy_strip, correlate, cut, divide_images, pack_columns
 from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
-from numbanet.kernels.cpu.simd import pointer, shift, vector_lanes
+from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
 from numbanet.kernels.geometry import WIDEST_TILE
 from numbanet.kernels.jit import helper, kernel
 
@@ -107,6 +107,7 @@ def forward_part(y, x, w, window, groups, activation, scratch, packing, first, i
             shift(b, g * group_weights), b_row, b_panel, shift(pointer(scratch), bias + g * group_bias), n,
             np.int64(activation == RELU),
         )  # fmt: skip
+    keep(frame)
     if activation in (SIGMOID, TANH):
         begin = (first * out_h + top_row) * out_w * filters
         activate(y.reshape(-1)[begin : begin + images * rows * out_w * filters], activation)
@@ -256,6 +257,7 @@ def backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, images
                     images, rows, cols, count_h, tap_h * row_step, runs, tap_w * filters, run,
                     shift(weights, g * depth * padded), tile, depth * tile, shift(pointer(scratch), zeros), k, 0,
                 )  # fmt: skip
+            keep(frame)
 
 
 @kernel

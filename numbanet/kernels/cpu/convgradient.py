@@ -13,7 +13,7 @@ from numba import types
 
 from numbanet.kernels.cpu.correlate import copy_strip, cut, window_tile_full, window_tile_half
 from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded, copy_run
-from numbanet.kernels.cpu.simd import pointer, shift, stack_array, vector_lanes
+from numbanet.kernels.cpu.simd import keep, pointer, shift, stack_array, vector_lanes
 from numbanet.kernels.cpu.windowtile import ACCUMULATE, stack_table
 from numbanet.kernels.geometry import gradient_parts as parts_for
 from numbanet.kernels.jit import helper, shared
@@ -164,6 +164,8 @@ def few_weights_part(sums, x, dy, window, first_image, count):
                 turned, tile, 0, filters, shift(pointer(dy), (image * out_h * out_w + first) * filters), 1, 0, 0,
                 filters, 1, 0, 1, 0, pixels, filters, min(tile, weights + 1), pointer(columns), tile, 1,
             )  # fmt: skip
+    keep(frame)
+    keep(columns)
     for weight in range(weights + 1):  # the bias follows the weights
         for f in range(filters):
             sums[weight * filters + f] = turned[f * tile + weight]
@@ -234,6 +236,8 @@ def gradient_part(scratch, dw, x, dy, window, groups, part, parts, row_part, row
                         columns, b, b_row, add,
                     )  # fmt: skip
             add = np.int64(1)
+    keep(frame)
+    keep(panel)
 
 
 @helper

@@ -11,7 +11,7 @@ import numpy as np
 
 from numbanet.kernels.cpu.correlate import correlate
 from numbanet.kernels.cpu.microkernel import VECTORS, add_run
-from numbanet.kernels.cpu.simd import pointer, shift, vector_lanes
+from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
 from numbanet.kernels.jit import helper
 
 PIXELS = 128  # pixels of dy whose columns are made before they are added up
@@ -85,3 +85,4 @@ def scatter_part(dx, dy, w, window, scratch, zeros, first, images):
                 shift(pointer(scratch), zeros), n, 0,
             )  # fmt: skip
             add_columns(target, pointer(columns), column_row, window, p, pixels, out_w, height, width, channels)
+    keep(columns)

@@ -17,7 +17,7 @@ import numpy as np
 from numba import prange, types
 
 from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded, make_tile, transpose_square
-from numbanet.kernels.cpu.simd import UNIT, dtype_of, pointer, shift, stack_array, thread_count, vector_lanes
+from numbanet.kernels.cpu.simd import UNIT, dtype_of, keep, pointer, shift, stack_array, thread_count, vector_lanes
 from numbanet.kernels.jit import helper, kernel, shared
 
 DEPTH = 512  # most steps of k in a block. Deep, because each block reads and writes all of C once more
@@ -182,6 +182,7 @@ def multiply_block(c, c_row, a, a_row, a_col, b, b_row, b_col, m, n, k, accumula
                     b_part, b_step = panel, width
                 c_part = shift(c, i * c_row + j)
                 multiply_panel(c_part, c_row, a_part, row_step, step_step, b_part, b_step, steps, rows, columns, add)
+    keep(workspace)
     return 0
 
 

@@ -88,6 +88,17 @@ def pointer(typingctx: Any, array: Any) -> Any:
 
 
 @intrinsic
+def keep(typingctx: Any, array: Any) -> Any:
+    """keep(array): it is in use up to here. Numba frees an array after its last mention, not its pointer's."""
+    signature = types.void(array)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
 def shift(typingctx: Any, base: Any, elements: Any) -> Any:
     """shift(base, n): the address n elements further on."""
     signature = base(base, types.int64)
