@@ -185,12 +185,8 @@ def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
-GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (_flat, _matrices, _images, _losses, _optimizers)
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _convolutions, _pooling, _losses, _optimizers,
-    _flat, _matrices, _convolutions, _norms, _losses, _optimizers,
-GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _images, _convolutions, _losses, _optimizers,
+    _flat, _matrices, _images, _convolutions, _pooling, _norms, _losses, _optimizers,
 )  # fmt: skip
 
 
