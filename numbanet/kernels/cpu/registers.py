@@ -7,10 +7,10 @@ part has begun. These functions name the register itself. y += x, for n numbers:
         sum = add(load(shift(y, k), n - k), load(shift(x, k), n - k))
         store(shift(y, k), sum, n - k)
 
-`load` and `store` are told how many numbers there are from the address on. They touch no memory beyond
-those: where there are fewer than lanes, the lanes left over are loaded as zeros and not stored. A whole register goes
-without a mask, which costs a branch that is always predicted: no load can get its data from a masked store that is
-still on its way, which made sums in memory two to three times slower.
+`load` and `store` are told how many numbers there are from the address on, and touch no memory beyond those: where
+there are fewer than lanes, the lanes left over are loaded as zeros and not stored. A whole register goes without a
+mask, at the price of a branch: a load cannot take its data from a masked store that is still on its way to the cache,
+which made sums in memory two to three times slower.
 """
 
 from __future__ import annotations
