@@ -7,10 +7,10 @@ part has begun. These functions name the register itself. y += x, for n numbers:
         sum = add(load(shift(y, k), n - k), load(shift(x, k), n - k))
         store(shift(y, k), sum, n - k)
 
-`load` and `store` are told how many numbers there are from the address on, less than 2^31. They touch no memory beyond
-those: where there are fewer than lanes, the lanes left over are loaded as zeros and not stored. A whole register goes
-without a mask, which costs a branch that is always predicted: no load can get its data from a masked store that is
-still on its way, which made sums in memory two to three times slower.
+`load` and `store` are told how many numbers there are from the address on, and touch no memory beyond those: where
+there are fewer than lanes, the lanes left over are loaded as zeros and not stored. A whole register goes without a
+mask, at the price of a branch: a load cannot take its data from a masked store that is still on its way to the cache,
+which made sums in memory two to three times slower.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from numbanet.kernels.cpu.simd import INT32, INT64, lanes, llvm_vector
+from numbanet.kernels.cpu.simd import INT32, lanes, llvm_vector
+from numbanet.kernels.cpu.tilecode import Vectors, constant
 
 
 class Vector(types.Type):
@@ -57,50 +57,14 @@ class MaskModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.VectorType(ir.IntType(1), lanes(kind.dtype)))
 
 
-def _broadcast(builder: Any, value: Any, count: int) -> Any:
-    """`value` in each of `count` lanes."""
-    undefined = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
-    first = builder.insert_element(undefined, value, ir.Constant(INT32, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, count), [0] * count))
+def _vectors(builder: Any, dtype: Any) -> Vectors:
+    """The operations on registers of `dtype`."""
+    return Vectors(builder, llvm_vector(dtype)[1], dtype.bitwidth // 8)
 
 
-class _Memory:
-    """The register of `dtype` at an address where there are n numbers: how to load and store it."""
-
-    def __init__(self, builder: Any, dtype: Any, address: Any, n: Any) -> None:
-        _, self.vector, self.width = llvm_vector(dtype)
-        self.builder, self.dtype, self.n = builder, dtype, n
-        self.address = builder.bitcast(address, self.vector.as_pointer())
-        self.bytes = dtype.bitwidth // 8
-
-    def load(self) -> Any:
-        return self.builder.load(self.address, align=self.bytes)
-
-    def store(self, value: Any) -> None:
-        self.builder.store(value, self.address, align=self.bytes)
-
-    def is_whole(self) -> Any:
-        return self.builder.icmp_signed(">=", self.n, ir.Constant(INT64, self.width))
-
-    def masked_load(self) -> Any:
-        zeros = ir.Constant(self.vector, [0.0] * self.width)
-        return self._masked("load", self.vector, [self.address, self._alignment(), self._mask(), zeros])
-
-    def masked_store(self, value: Any) -> None:
-        self._masked("store", ir.VoidType(), [value, self.address, self._alignment(), self._mask()])
-
-    def _alignment(self) -> Any:
-        return ir.Constant(INT32, self.bytes)
-
-    def _mask(self) -> Any:
-        numbers = ir.Constant(ir.VectorType(INT32, self.width), list(range(self.width)))
-        n = _broadcast(self.builder, self.builder.trunc(self.n, INT32), self.width)
-        return self.builder.icmp_signed("<", numbers, n)
-
-    def _masked(self, operation: str, result: ir.Type, arguments: list[Any]) -> Any:
-        name = f"llvm.masked.{operation}.v{self.width}f{self.dtype.bitwidth}.p0"
-        function_type = ir.FunctionType(result, [a.type for a in arguments])
-        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, function_type, name), arguments)
+def _is_whole(builder: Any, n: Any, dtype: Any) -> Any:
+    """Whether n numbers fill a register of `dtype`."""
+    return builder.icmp_signed(">=", n, constant(lanes(dtype)))
 
 
 @intrinsic
@@ -110,7 +74,11 @@ def fill(typingctx: Any, base: Any, value: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         dtype = signature.return_type.dtype
-        return _broadcast(builder, context.cast(builder, args[1], signature.args[1], dtype), lanes(dtype))
+        _, vector, width = llvm_vector(dtype)
+        number = context.cast(builder, args[1], signature.args[1], dtype)
+        undefined = ir.Constant(vector, ir.Undefined)
+        first = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
+        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, width), [0] * width))
 
     return signature, codegen
 
@@ -121,15 +89,16 @@ def load(typingctx: Any, base: Any, n: Any) -> Any:
     signature = Vector(base.dtype)(base, types.int64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        memory = _Memory(builder, signature.return_type.dtype, *args)
-        with builder.if_else(memory.is_whole(), likely=True) as (whole, rest):
+        (address, n), dtype = args, signature.return_type.dtype
+        unit = _vectors(builder, dtype)
+        with builder.if_else(_is_whole(builder, n, dtype), likely=True) as (whole, part):
             with whole:
-                all_lanes, from_whole = memory.load(), builder.block
-            with rest:
-                some_lanes, from_rest = memory.masked_load(), builder.block
-        result = builder.phi(memory.vector)
-        result.add_incoming(all_lanes, from_whole)
-        result.add_incoming(some_lanes, from_rest)
+                all_lanes, after_whole = unit.load(address), builder.block
+            with part:
+                some_lanes, after_part = unit.masked_load(address, unit.mask(n)), builder.block
+        result = builder.phi(unit.vector)
+        result.add_incoming(all_lanes, after_whole)
+        result.add_incoming(some_lanes, after_part)
         return result
 
     return signature, codegen
@@ -141,13 +110,13 @@ def store(typingctx: Any, base: Any, value: Any, n: Any) -> Any:
     signature = types.void(base, value, types.int64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address, value, n = args
-        memory = _Memory(builder, signature.args[1].dtype, address, n)
-        with builder.if_else(memory.is_whole(), likely=True) as (whole, rest):
+        (address, value, n), dtype = args, signature.args[1].dtype
+        unit = _vectors(builder, dtype)
+        with builder.if_else(_is_whole(builder, n, dtype), likely=True) as (whole, part):
             with whole:
-                memory.store(value)
-            with rest:
-                memory.masked_store(value)
+                unit.store(value, address)
+            with part:
+                unit.masked_store(value, address, unit.mask(n))
         return context.get_dummy_value()
 
     return signature, codegen
