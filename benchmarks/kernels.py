@@ -1,4 +1,4 @@
-"""Kernels against NumPy and PyTorch: matrix products, Adam, and the vector mathematics.
+"""Kernels against NumPy and PyTorch: matrix products, Adam, the vector mathematics, and batch normalization.
 
     python benchmarks/kernels.py                     # one and two threads
     python benchmarks/kernels.py --threads 2 --only gemm
@@ -26,6 +26,7 @@ PRODUCTS = [
     ("primes", 37, 301, 53, False, False),
 ]
 FUNCTIONS = ("exp", "tanh", "sigmoid", "erf")
+FEATURE_MAPS = ((128, 28, 28, 16), (128, 14, 14, 32), (128, 7, 7, 64))
 
 
 def products(threads: int, rounds: int) -> None:
@@ -117,6 +118,66 @@ def mathematics(threads: int, rounds: int) -> None:
         print(f"| {name} | {ours:.2f} | {theirs:.2f} | {ratio(results['PyTorch'], results['numbanet']):.2f} |")
 
 
+def normalization(threads: int, rounds: int) -> None:
+    """Batch normalization in training, forward and backward, alone and with ReLU."""
+    from timing import ratio, take_turns
+
+    torch = import_torch(threads)
+    print(
+        f"\n| batch norm, forward + backward, {threads} thread(s) | numbanet us | PyTorch us | channels last us "
+        "| times as fast | channels last |\n|---|---:|---:|---:|---:|---:|"
+    )
+    for shape in FEATURE_MAPS:
+        for activation in ("linear", "relu"):
+            contenders = {"numbanet": our_batch_norm(shape, activation)}
+            if torch is not None:
+                for name in ("PyTorch", "channels last"):
+                    contenders[name] = their_batch_norm(torch, shape, activation, name == "channels last")
+            results = take_turns(contenders, rounds, seconds=0.05)
+            cells = [f"{1e6 * result.median:.0f}" for result in results.values()]
+            cells += [f"{ratio(result, results['numbanet']):.2f}" for result in list(results.values())[1:]]
+            print(f"| {' x '.join(map(str, shape))}, {activation} | {' | '.join(cells)} |", flush=True)
+
+
+def our_batch_norm(shape: tuple[int, ...], activation: str):
+    """A call of the four kernels on feature maps of this shape."""
+    import numpy as np
+
+    from numbanet.kernels import cpu
+    from numbanet.kernels.geometry import batch_norm_scratch
+
+    rng = np.random.default_rng(0)
+    channels, code = shape[-1], cpu.ACTIVATIONS[activation]
+    x, dy = (rng.standard_normal(shape, np.float32).reshape(-1, channels) for _ in range(2))
+    y, dx, scratch = np.empty_like(x), np.empty_like(x), np.empty(batch_norm_scratch(channels), np.float32)
+    mean, variance, running_mean, running_variance, gamma, beta, dgamma, dbeta = np.ones((8, channels), np.float32)
+    affine = (mean, variance, gamma, beta)
+
+    def call() -> None:
+        cpu.batch_norm_moments(mean, variance, running_mean, running_variance, x, 0.1, scratch)
+        cpu.batch_norm_forward(y, x, *affine, 1e-5, code, scratch)
+        cpu.batch_norm_backward_params(dgamma, dbeta, dy, x, y, *affine, 1e-5, code, scratch)
+        cpu.batch_norm_backward_input(dx, dy, x, y, *affine, dgamma, dbeta, 1e-5, code, True, scratch)
+
+    return call
+
+
+def their_batch_norm(torch, shape: tuple[int, ...], activation: str, channels_last: bool):
+    """The same in PyTorch, in the memory format that is its default, or with the channels last."""
+    batch, height, width, channels = shape
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    x, dy = (torch.randn(batch, channels, height, width).contiguous(memory_format=memory_format) for _ in range(2))
+    x.requires_grad_()
+    norm = torch.nn.BatchNorm2d(channels)
+
+    def call() -> None:
+        x.grad = norm.weight.grad = norm.bias.grad = None
+        y = norm(x)
+        (y.relu_() if activation == "relu" else y).backward(dy)
+
+    return call
+
+
 def import_torch(threads: int):
     """PyTorch with that many threads, or None where it is not installed."""
     try:
@@ -127,7 +188,7 @@ def import_torch(threads: int):
     return torch
 
 
-PARTS = {"gemm": products, "adam": adam, "math": mathematics}
+PARTS = {"gemm": products, "adam": adam, "math": mathematics, "norm": normalization}
 
 
 def main() -> None:

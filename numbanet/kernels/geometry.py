@@ -142,10 +142,10 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
 
 # Normalization: how its kernels take rows of channels, and how much scratch they want, in elements.
 
-PARTS = 64  # a sum over rows is cut into so many parts, whatever the number of threads
+ROW_PARTS = 64  # a sum over rows is cut into so many parts, whatever the number of threads
 WIDE = 256  # numbers of a wide row, about: enough to keep a vector loop busy
-BATCH_NORM_ROWS = 3 * PARTS + 5  # wide rows: two sums and one of gradients a part; five numbers for each channel
-GROUP_NORM_ROWS = 9 * PARTS  # wide rows: a part works on an example at a time, with numbers and sums of its own
+BATCH_NORM_ROWS = 3 * ROW_PARTS + 5  # wide rows: two sums and one of gradients a part; five numbers for each channel
+GROUP_NORM_ROWS = 9 * ROW_PARTS  # wide rows: a part works on an example at a time, with numbers and sums of its own
 
 
 def wide_row(channels: int) -> int:
@@ -168,9 +168,9 @@ def group_norm_scratch(channels: int) -> int:
 
 def layer_norm_scratch(channels: int) -> int:
     """What the kernels of layer and RMS normalization want: two sums for each part."""
-    return 2 * PARTS * channels
+    return 2 * ROW_PARTS * channels
 
 
 def channel_dropout_scratch(channels: int) -> int:
     """What `channel_dropout` wants: the factors of one example for each part."""
-    return PARTS * wide_row(channels)
+    return ROW_PARTS * wide_row(channels)

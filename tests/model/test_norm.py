@@ -37,6 +37,7 @@ from numbanet.model import Sequential
 from numbanet.training.step import TrainStep
 
 from .helpers import BACKENDS, blobs, flat, small
+from .test_serialize import every_layer
 
 Array = NDArray[Any]
 
@@ -332,6 +333,16 @@ def test_what_a_fused_model_keeps(tmp_path: Path) -> None:
     fused.save(tmp_path / "m.safetensors")
     assert np.array_equal(nn.load(tmp_path / "m.safetensors").predict(x), fused.predict(x))
     assert fused.arena.parameters < model.arena.parameters
+
+
+def test_a_model_of_every_layer() -> None:
+    """All of them can be copied, whatever their arguments."""
+    x, y = blobs(40)
+    model = every_layer(seed=3)
+    model.fit(x, y, epochs=2)
+    fused = model.fuse()
+    assert len(list(walk(fused.layers))) == len(list(walk(model.layers))) - 1
+    np.testing.assert_allclose(fused.predict(x), model.predict(x), rtol=1e-4, atol=1e-5)
 
 
 def test_folding_knows_no_device() -> None:

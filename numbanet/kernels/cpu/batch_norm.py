@@ -26,7 +26,7 @@ from numbanet.kernels.cpu.channels import (
     wide_row,
 )
 from numbanet.kernels.cpu.elementwise import chunks, is_small
-from numbanet.kernels.geometry import BATCH_NORM_ROWS, PARTS
+from numbanet.kernels.geometry import BATCH_NORM_ROWS, ROW_PARTS
 from numbanet.kernels.jit import exact_helper, helper, kernel
 
 SAMPLE = 16  # rows, spread evenly, whose mean is the pivot
@@ -48,7 +48,7 @@ def wide_rows(scratch, channels):
     """The scratch as wide rows: three for each part, and five for what there is one of for each channel."""
     width = wide_row(channels)
     rows = scratch[: BATCH_NORM_ROWS * width].reshape((BATCH_NORM_ROWS, width))
-    return rows[:PARTS], rows[PARTS : 2 * PARTS], rows[2 * PARTS : 3 * PARTS], rows[3 * PARTS :]
+    return rows[:ROW_PARTS], rows[ROW_PARTS : 2 * ROW_PARTS], rows[2 * ROW_PARTS : 3 * ROW_PARTS], rows[3 * ROW_PARTS :]
 
 
 @exact_helper

@@ -18,7 +18,7 @@ from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu.dense import chain
 from numbanet.kernels.cpu.elementwise import chunks, is_small
 from numbanet.kernels.cpu.vectormath import number, sigmoid, tanh
-from numbanet.kernels.geometry import PARTS
+from numbanet.kernels.geometry import ROW_PARTS
 from numbanet.kernels.jit import exact_helper, helper
 
 wide_row = helper(geometry.wide_row)
@@ -27,7 +27,7 @@ wide_row = helper(geometry.wide_row)
 @helper
 def parts_of(size):
     """How many parts to cut an array of `size` elements into for a sum over its rows."""
-    return 1 if is_small(size) else min(PARTS, chunks(size))
+    return 1 if is_small(size) else min(ROW_PARTS, chunks(size))
 
 
 @helper

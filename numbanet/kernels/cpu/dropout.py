@@ -14,7 +14,7 @@ from numba import prange
 
 from numbanet.kernels.cpu.channels import lay_out, portion, wide_row
 from numbanet.kernels.cpu.elementwise import chunks, is_small, span
-from numbanet.kernels.geometry import PARTS
+from numbanet.kernels.geometry import ROW_PARTS
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -101,15 +101,15 @@ def channel_dropout(y, x, rate, seed, step, stream, scratch):
     if y.shape != x.shape or channels == 0:
         raise ValueError("channel_dropout: y and x must have the same shape (n, pixels, c), with c > 0")
     width = wide_row(channels)
-    if scratch.size < PARTS * width:
+    if scratch.size < ROW_PARTS * width:
         raise ValueError("channel_dropout: scratch must have geometry.channel_dropout_scratch(c) elements")
     multiplier, offset = stream_keys(np.int64(seed), step[0], np.int64(stream))
     threshold, scale = threshold_of(rate), x.dtype.type(1.0 / (1.0 - rate))
-    factors = scratch[: PARTS * width].reshape((PARTS, width))
+    factors = scratch[: ROW_PARTS * width].reshape((ROW_PARTS, width))
     if is_small(x.size):
         keep_or_drop_channels(y, x, np.int64(0), multiplier, offset, threshold, scale, factors[0])
         return
-    parts = min(PARTS, n)
+    parts = min(ROW_PARTS, n)
     for index in prange(parts):
         i, end = portion(index, parts, n)
         keep_or_drop_channels(y[i:end], x[i:end], i, multiplier, offset, threshold, scale, factors[index])

@@ -26,7 +26,7 @@ from numbanet.kernels.cpu.channels import (
     wide_row,
 )
 from numbanet.kernels.cpu.elementwise import is_small
-from numbanet.kernels.geometry import GROUP_NORM_ROWS, PARTS
+from numbanet.kernels.geometry import GROUP_NORM_ROWS, ROW_PARTS
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -46,7 +46,7 @@ def check_groups(x, mean, inverse_std, gamma, beta, scratch):
 def rooms(scratch, channels):
     """The scratch as wide rows: [what, part], nine for each part."""
     width = wide_row(channels)
-    return scratch[: GROUP_NORM_ROWS * width].reshape((GROUP_NORM_ROWS // PARTS, PARTS, width))
+    return scratch[: GROUP_NORM_ROWS * width].reshape((GROUP_NORM_ROWS // ROW_PARTS, ROW_PARTS, width))
 
 
 @helper
@@ -62,8 +62,10 @@ def sum_of_group(row, g, size):
 def lay_out_means(means, mean, channels):
     """means = for each channel the mean of its group."""
     size = channels // mean.size
-    for j in range(channels):
-        means[j] = mean[j // size]
+    for g in range(mean.size):
+        of_group = means[g * size : (g + 1) * size]
+        for j in range(size):
+            of_group[j] = mean[g]
     lay_out(means, means[:channels])
 
 
@@ -71,8 +73,10 @@ def lay_out_means(means, mean, channels):
 def lay_out_scale(scale, inverse_std, gamma):
     """scale = gamma over the standard deviation of the channel's group."""
     size = gamma.size // inverse_std.size
-    for j in range(gamma.size):
-        scale[j] = inverse_std[j // size] * gamma[j]
+    for g in range(inverse_std.size):
+        of_group, gammas = scale[g * size : (g + 1) * size], gamma[g * size : (g + 1) * size]
+        for j in range(size):
+            of_group[j] = inverse_std[g] * gammas[j]
     lay_out(scale, scale[: gamma.size])
 
 
@@ -116,7 +120,7 @@ def group_norm_forward(y, mean, inverse_std, x, gamma, beta, epsilon, scratch):
     if is_small(x.size):
         forward_examples(y, mean, inverse_std, x, gamma, beta, epsilon, room, np.int64(0))
         return
-    parts = min(PARTS, n)
+    parts = min(ROW_PARTS, n)
     for index in prange(parts):
         i, end = portion(index, parts, n)
         forward_examples(
@@ -147,8 +151,8 @@ def backward_examples(dx, dy, x, mean, inverse_std, gamma, room, part):
     """One example after another; their sums for dgamma and dbeta are left in the first two rows of the part."""
     dgamma, dbeta, means, scale = room[0, part], room[1, part], room[2, part], room[3, part]
     sums, products, slope, offset = room[4, part], room[5, part], room[6, part], room[7, part]
-    channels, unused = gamma.size, room[8, part]
-    size, count = channels // mean.shape[1], np.float64(x.shape[1] * channels // mean.shape[1])
+    channels, groups, unused = gamma.size, mean.shape[1], room[8, part]
+    size, count = channels // groups, np.float64(x.shape[1] * channels // groups)
     dgamma[:] = 0
     dbeta[:] = 0
     for i in range(x.shape[0]):
@@ -156,9 +160,10 @@ def backward_examples(dx, dy, x, mean, inverse_std, gamma, room, part):
         lay_out_means(means, mean[i], channels)
         lay_out_scale(scale, inverse_std[i], gamma)
         sum_gradients(sums, products, unused, dy_flat, x_flat, x_flat, means, scale, scale, LINEAR, channels)
-        for j in range(channels):
-            dbeta[j] += sums[j]
-            dgamma[j] += products[j] * inverse_std[i, j // size]
+        for g in range(groups):
+            for j in range(g * size, (g + 1) * size):
+                dbeta[j] += sums[j]
+                dgamma[j] += products[j] * inverse_std[i, g]
         lay_out_terms(slope, offset, sums, products, inverse_std[i], gamma, count)
         combine_gradients(
             dx[i].reshape(-1), unused, dy_flat, x_flat, x_flat, means, scale, scale, slope, offset, LINEAR
@@ -176,7 +181,7 @@ def group_norm_backward(dx, dgamma, dbeta, dy, x, mean, inverse_std, gamma, scra
     if dy.shape != x.shape or dx.shape != x.shape:
         raise ValueError("group_norm_backward: dx and dy must have the shape of x (n, pixels, c)")
     n, channels = x.shape[0], gamma.size
-    room, parts = rooms(scratch, channels), 1 if is_small(x.size) else min(PARTS, n)
+    room, parts = rooms(scratch, channels), 1 if is_small(x.size) else min(ROW_PARTS, n)
     if parts == 1:
         backward_examples(dx, dy, x, mean, inverse_std, gamma, room, np.int64(0))
     else:

@@ -19,7 +19,7 @@ from numbanet.kernels.cpu.channels import add_parts, inverse_root, parts_of, por
 from numbanet.kernels.cpu.elementwise import is_small
 from numbanet.kernels.cpu.softmax import row_blocks
 from numbanet.kernels.cpu.vectormath import minus
-from numbanet.kernels.geometry import PARTS
+from numbanet.kernels.geometry import ROW_PARTS
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -36,7 +36,7 @@ def check_rows(x, statistic, gamma, beta):
 
 @helper
 def check_scratch(scratch, channels):
-    if scratch.size < 2 * PARTS * channels:
+    if scratch.size < 2 * ROW_PARTS * channels:
         raise ValueError("layer_norm, rms_norm: scratch must have geometry.layer_norm_scratch(c) elements")
 
 
@@ -114,7 +114,7 @@ def layer_norm_backward(dx, dgamma, dbeta, dy, x, mean, inverse_std, gamma, scra
     if parts == 1:
         layer_norm_gradients(dx, dgamma, dbeta, dy, x, mean, inverse_std, gamma)
         return
-    sums = scratch[: 2 * PARTS * channels].reshape((2, PARTS, channels))
+    sums = scratch[: 2 * ROW_PARTS * channels].reshape((2, ROW_PARTS, channels))
     for index in prange(parts):
         i, end = portion(index, parts, n)
         layer_norm_gradients(
@@ -188,7 +188,7 @@ def rms_norm_backward(dx, dgamma, dy, x, inverse_rms, gamma, scratch):
     if parts == 1:
         rms_norm_gradients(dx, dgamma, dy, x, inverse_rms, gamma)
         return
-    sums = scratch[: PARTS * channels].reshape((PARTS, channels))
+    sums = scratch[: ROW_PARTS * channels].reshape((ROW_PARTS, channels))
     for index in prange(parts):
         i, end = portion(index, parts, n)
         rms_norm_gradients(dx[i:end], sums[index], dy[i:end], x[i:end], inverse_rms[i:end], gamma)
