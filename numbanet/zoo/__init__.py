@@ -35,7 +35,7 @@ RECIPES = {
     "lenet": Recipe(10, 128, "adam", 3e-3, Cosine()),
     "cnn": Recipe(6, 128, "adam", 1e-3, Cosine()),
     "resnet": Recipe(6, 128, "adam", 3e-3, Cosine()),
-    "fastnet": Recipe(5, 128, "adam", 4e-3, Cosine()),
+    "fastnet": Recipe(8, 128, "adam", 6e-3, Cosine(), augment="default"),
 }
 
 
