@@ -64,4 +64,14 @@ def resnet() -> nn.Module:
     )  # fmt: skip
 
 
+def fastnet(width: int = 16) -> nn.Module:
+    """As numbanet.zoo.fastnet."""
+    return nn.Sequential(
+        nn.Conv2d(1, width, 5, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, 2 * width, 3, 2, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(),
+        nn.Conv2d(2 * width, 4 * width, 3, bias=False), nn.BatchNorm2d(4 * width), nn.ReLU(),
+        nn.Flatten(), nn.Linear(36 * width, 10),
+    )  # fmt: skip
+
+
 NETWORKS = {"lenet": lenet, "cnn": cnn, "resnet": resnet}
