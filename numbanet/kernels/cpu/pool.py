@@ -4,9 +4,9 @@ All outputs are overwritten (`=`). Shapes: x, dx (n, h, w, c); y, dy (n, oh, ow,
 dilation. Padding is never the largest; whether a mean counts it as zeros, `count_padding` says.
 
 Channels never meet, so a register holds as many channels of one pixel as it has lanes, and the pixels of a window
-follow one another. The place of the largest is found again from x in the backward pass: comparing costs less than
-storing an index and reading it. Of equals the first in the window, row by row, is the largest; NaN is larger
-than any number, so that it is seen, and of several NaN the first.
+follow one another. The place of the largest is found again from x in the backward pass, and no index is stored: where
+windows lie side by side that is no slower, and saves memory and the forward pass its writes. Of equals the first in
+the window, row by row, is the largest; NaN is larger than any number, so that it is seen, and of several NaN the first.
 """
 
 from __future__ import annotations
