@@ -130,6 +130,16 @@ def gradient_parts(weights: int) -> int:
     return max(1, min(MOST_PARTS, PARTIAL_SUMS // max(1, weights)))
 
 
+# Winograd's transforms of the weights (cpu/winograd.py): 16 places, so many elements between two of them.
+WINOGRAD_PAD = 16
+
+
+def fits_winograd(window: Window, groups: int) -> bool:
+    """Whether a convolution's window is one of those for which the kernels may choose Winograd's way."""
+    steps = window.stride_h == 1 and window.stride_w == 1 and window.dilation_h == 1 and window.dilation_w == 1
+    return window.kernel_h == 3 and window.kernel_w == 3 and steps and groups == 1
+
+
 def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[int], groups: int) -> int:
     """Elements of scratch that the convolution kernels need, for shapes (h, w, c) and (h, w, filters)."""
     channels, filters = in_shape[-1] // groups, out_shape[-1] // groups
@@ -137,7 +147,9 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
     forward = groups * rounded_up(filters, WIDEST_TILE) * (taps * channels + 1)
     backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1 + taps)
     weights = (taps * channels + 1) * filters * groups
-    return max(forward, backward_input, gradient_parts(weights) * weights)
+    winograd = 16 * (channels * filters + WINOGRAD_PAD) + max(channels, filters) + WINOGRAD_PAD
+    direct = max(forward, backward_input, gradient_parts(weights) * weights)
+    return max(direct, winograd) if fits_winograd(window, groups) else direct
 
 
 # Normalization: how its kernels take rows of channels, and how much scratch they want, in elements.

@@ -25,6 +25,7 @@ from numbanet.kernels.cpu.correlate import PACK_PIXELS, copy_strip, correlate, c
 from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
+from numbanet.kernels.cpu.winograd import is_winograd, pack_for_winograd, winograd_part
 from numbanet.kernels.geometry import WIDEST_TILE
 from numbanet.kernels.jit import helper, kernel
 
@@ -60,8 +61,11 @@ def pack_forward(scratch, w, b, groups):
 
 
 @helper
-def activate(y, activation):
+def activate(y, activation, first, images, top_row, rows):
     """y = activation(y), on the strip that a thread has just computed; ReLU is done already, in the tile."""
+    row = y.shape[2] * y.shape[3]
+    begin = (first * y.shape[1] + top_row) * row
+    y = y.reshape(-1)[begin : begin + images * rows * row]
     if activation == SIGMOID:
         for i in range(y.size):
             y[i] = vectormath.sigmoid(y[i])
@@ -108,9 +112,6 @@ def forward_part(y, x, w, window, groups, activation, scratch, packing, first, i
             np.int64(activation == RELU),
         )  # fmt: skip
     keep(frame)
-    if activation in (SIGMOID, TANH):
-        begin = (first * out_h + top_row) * out_w * filters
-        activate(y.reshape(-1)[begin : begin + images * rows * out_w * filters], activation)
 
 
 @helper
@@ -131,13 +132,24 @@ def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
     if b.size and b.size != y.shape[3]:
         raise ValueError("conv2d_forward: b must have as many elements as there are filters")
     (images, height, width, channels), (out_h, out_w) = x.shape, y.shape[1:3]
-    packing = pack_for(scratch, w, b, groups, images * out_h * out_w)
-    image_groups, strips = divide_images(images, height * width * channels, out_h)
+    winograd, packing = is_winograd(y, x, window, groups), (np.int64(0), np.int64(0), np.int64(0))
+    if winograd:
+        pack_for_winograd(scratch, w, b, y.shape[3], False)
+    else:
+        packing = pack_for(scratch, w, b, groups, images * out_h * out_w)
+    unit = 2 if winograd else 1  # rows that are not cut apart
+    image_groups, strips = divide_images(images, height * width * channels, (out_h + unit - 1) // unit)
     for index in prange(image_groups * strips):
         task = np.int64(index)
         first, count = cut(task // strips, image_groups, images)
-        top_row, rows = cut(task % strips, strips, out_h)
-        forward_part(y, x, w, window, groups, activation, scratch, packing, first, count, top_row, rows)
+        top, some = cut(task % strips, strips, (out_h + unit - 1) // unit)
+        top_row, rows = top * unit, min(some * unit, out_h - top * unit)
+        if winograd:
+            winograd_part(y, x, window.top, window.left, activation == RELU, scratch, first, count, top, some)
+        else:
+            forward_part(y, x, w, window, groups, activation, scratch, packing, first, count, top_row, rows)
+        if activation in (SIGMOID, TANH):
+            activate(y, activation, first, count, top_row, rows)
 
 
 @helper
@@ -265,14 +277,23 @@ def conv2d_backward_input(dx, dy, w, window, groups, scratch):
     """dx, from dy: dy correlated with the window turned around."""
     check_shapes(dy, dx, w, window, groups)
     images, height = dx.shape[0], dx.shape[1]
-    scatter = has_few_channels(w, groups)
-    zeros = pack_transposed(scratch, w) if scatter else pack_backward(scratch, w, window, groups)
-    most = 1 if scatter else (height + window.stride_h - 1) // window.stride_h
+    winograd, scatter, zeros = is_winograd(dx, dy, window, groups), has_few_channels(w, groups), np.int64(0)
+    most = (height + window.stride_h - 1) // window.stride_h
+    if winograd:
+        pack_for_winograd(scratch, w, w[:0, 0, 0, 0], dx.shape[3], True)
+        most = (height + 1) // 2
+    elif scatter:
+        zeros, most = pack_transposed(scratch, w), 1
+    else:
+        zeros = pack_backward(scratch, w, window, groups)
     image_groups, strips = divide_images(images, dy.shape[1] * dy.shape[2] * dy.shape[3], most)
     for index in prange(image_groups * strips):
         task = np.int64(index)
         first, count = cut(task // strips, image_groups, images)
-        if scatter:
+        if winograd:
+            top, rows = cut(task % strips, strips, most)
+            winograd_part(dx, dy, 2 - window.top, 2 - window.left, False, scratch, first, count, top, rows)
+        elif scatter:
             scatter_part(dx, dy, w, window, scratch, zeros, first, count)
         else:
             backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, count, task % strips, strips)

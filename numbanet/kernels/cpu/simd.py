@@ -110,6 +110,19 @@ def shift(typingctx: Any, base: Any, elements: Any) -> Any:
 
 
 @intrinsic
+def aligned(typingctx: Any, base: Any) -> Any:
+    """aligned(p): the first address from p on that is a multiple of a register's size."""
+    signature = base(base)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = builder.ptrtoint(args[0], INT64)
+        up = builder.and_(builder.add(address, ir.Constant(INT64, UNIT.bytes - 1)), ir.Constant(INT64, -UNIT.bytes))
+        return builder.inttoptr(up, args[0].type)
+
+    return signature, codegen
+
+
+@intrinsic
 def dtype_of(typingctx: Any, base: Any) -> Any:
     """dtype_of(p): the element type of what p points to, for np.empty and constants."""
     signature = types.DType(base.dtype)(base)

@@ -39,7 +39,7 @@ def stack_table(typingctx: Any) -> Any:
     return signature, codegen
 
 
-def _loop(builder: Any, count: Any, start: list[Any], body: Any) -> list[Any]:
+def loop(builder: Any, count: Any, start: list[Any], body: Any) -> list[Any]:
     """`values = body(values)`, count times, which is at least once; the values stay in registers."""
     before, inside, after = builder.block, builder.append_basic_block("body"), builder.append_basic_block("after")
     builder.branch(inside)
@@ -95,15 +95,15 @@ def make_window_tile(rows: int, vectors: int) -> Any:
 
             def inner(values: list[Any]) -> list[Any]:
                 a, b, *sums = values
-                _, next_b, *sums = _loop(builder, count3, [a, b, *sums], innermost)
+                _, next_b, *sums = loop(builder, count3, [a, b, *sums], innermost)
                 return [builder.gep(a, [step2]), next_b, *sums]
 
             def outer(values: list[Any]) -> list[Any]:
                 a, b, *sums = values
-                _, next_b, *sums = _loop(builder, count2, [a, b, *sums], inner)
+                _, next_b, *sums = loop(builder, count2, [a, b, *sums], inner)
                 return [builder.gep(a, [step1]), next_b, *sums]
 
-            _, _, *sums = _loop(builder, count1, [a, b, *(start * rows)], outer)
+            _, _, *sums = loop(builder, count1, [a, b, *(start * rows)], outer)
             zero = ir.Constant(vector, [0.0] * width)
             accumulate = builder.icmp_signed("!=", builder.and_(mode, constant(ACCUMULATE)), constant(0))
             relu = builder.icmp_signed("!=", builder.and_(mode, constant(RELU)), constant(0))
