@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -45,7 +46,13 @@ def start(*arguments: str, cwd: Path, **extra: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         bufsize=1,
+        preexec_fn=_listen,
     )
+
+
+def _listen() -> None:
+    """Ctrl-C is ignored by whatever runs in a shell's background, and by its children, unless they ask for it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def assert_fails(process: subprocess.CompletedProcess[str], code: int, *fragments: str) -> None:

@@ -98,7 +98,7 @@ def test_another_optimizer_brings_its_own_rate(warm: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("loss", ["mse", "binary_cross_entropy"])
 def test_another_loss_learns_classes_too(loss: str, warm: Path, tmp_path: Path) -> None:
-    done = numbanet("train", "digits", "--epochs", "2", "--loss", loss, "--json", cwd=tmp_path)
+    done = numbanet("train", "digits", "--model", "mlp", "--epochs", "2", "--loss", loss, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     accuracy = last_line(done.stdout)["test_accuracy"]
     assert accuracy > 0.8
@@ -107,6 +107,12 @@ def test_another_loss_learns_classes_too(loss: str, warm: Path, tmp_path: Path) 
     if loss == "mse":
         done = numbanet("predict", "digits-mlp.safetensors", "0", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "model"), [((), "fastnet"), (("--hidden", "32"), "mlp")])
+def test_the_model_for_images(arguments: tuple[str, ...], model: str, warm: Path, tmp_path: Path) -> None:
+    done = numbanet("train", "digits", *arguments, "--limit", "200", "--dry-run", "--json", cwd=tmp_path)
+    assert last_line(done.stdout)["model"] == model, done.stderr
 
 
 def test_no_hidden_layer(warm: Path, tmp_path: Path) -> None:
@@ -195,7 +201,8 @@ class TestDestination:
 
     def test_a_folder_of_that_name(self, tmp_path: Path) -> None:
         (tmp_path / "digits-mlp.safetensors").mkdir()
-        assert_fails(numbanet("train", "digits", cwd=tmp_path), 1, "digits-mlp.safetensors", "not a file")
+        done = numbanet("train", "digits", "--model", "mlp", cwd=tmp_path)
+        assert_fails(done, 1, "digits-mlp.safetensors", "not a file")
 
     def test_another_suffix(self, tmp_path: Path) -> None:
         done = numbanet("train", "digits", "--out", "/dev/null", cwd=tmp_path)

@@ -1,0 +1,27 @@
+"""Kernels that take memory for a thread of their own do not use it after it has been given back."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from .helpers import assert_succeeded, run_python
+
+RUN = """
+import numpy as np
+from tests.kernels.cases import cases
+from tests.kernels.helpers import both
+for name, arguments in cases(np.float64):
+    if name.startswith(("conv2d", "dense", "gemm")):
+        for got, want in both(name, *arguments):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-7, err_msg=name)
+print("the same")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="MALLOC_PERTURB_ is glibc's")
+def test_memory_is_in_use_until_the_end() -> None:
+    process = run_python(RUN, MALLOC_PERTURB_="165")  # freed memory is overwritten at once
+    assert_succeeded(process)
+    assert "the same" in process.stdout
