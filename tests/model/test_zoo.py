@@ -18,8 +18,8 @@ from numbanet.layers import Normalize
 ROOT = Path(__file__).parents[2]
 
 
-def dataset(dtype: str) -> Dataset:
-    examples = np.zeros((4, 5, 6, 1), dtype), np.zeros(4, np.int64)
+def dataset(dtype: str, shape: tuple[int, ...] = (5, 6, 1)) -> Dataset:
+    examples = np.zeros((4, *shape), dtype), np.zeros(4, np.int64)
     return Dataset("tiny", examples, examples, ("a", "b", "c"))
 
 
@@ -47,8 +47,33 @@ def test_inputs_that_are_not_bytes_are_normalized() -> None:
 @pytest.mark.parametrize("name", zoo.MODELS)
 def test_every_model_has_a_recipe_and_trains(name: str) -> None:
     recipe = zoo.recipe(name)
-    history = zoo.build(name, dataset("uint8")).fit(dataset("uint8"), **recipe.fit_arguments() | {"epochs": 1})
+    images = dataset("uint8", (19, 18, 2))
+    history = zoo.build(name, images).fit(images, **recipe.fit_arguments() | {"epochs": 1})
     assert history.epochs == 1
+
+
+@pytest.mark.parametrize("name", ["lenet", "cnn", "resnet", "fastnet"])
+def test_networks_for_images(name: str) -> None:
+    assert zoo.build(name, dataset("uint8", (20, 20))).output_shape == (3,)  # images without channels
+    with pytest.raises(ModelError, match=rf"model {name}: expected images .* got inputs of\s+shape \(9,\)"):
+        zoo.build(name, dataset("uint8", (9,)))
+    if name != "resnet":
+        with pytest.raises(ModelError, match=f"model {name}: expected images of at least .* got 4 x 5"):
+            zoo.build(name, dataset("uint8", (4, 5, 1)))
+
+
+def test_resnet_of_any_depth() -> None:
+    model = zoo.resnet((16, 16, 3), 10, width=8, blocks=(3, 3, 3))
+    convolutions = [name for name in model.parameters() if "conv2d.weight" in name]
+    assert len(convolutions) == 1 + 2 * 9 + 2  # the paper's ResNet-20, with two projections
+
+
+def test_the_default_for_a_data_set() -> None:
+    images = dataset("uint8", (28, 28, 1))
+    assert zoo.default_for(images) == "fastnet"
+    assert zoo.default_for(images, ["hidden"]) == "mlp"
+    assert zoo.default_for(dataset("uint8")) == "mlp"
+    assert zoo.default_for(dataset("float32", (30,))) == "mlp"
 
 
 def test_bad_arguments() -> None:
