@@ -84,7 +84,7 @@ def make_transform(matrix: Matrix) -> Any:
                 number = constant(index)
                 return builder.and_(builder.icmp_signed("<=", first, number), builder.icmp_signed("<", number, end))
 
-            square = []
+            square: list[list[Any]] = []
             for i in range(size):
                 line = builder.gep(source, [builder.mul(row, constant(i))])
                 square.append([])
