@@ -79,7 +79,7 @@ ONLY_IN = {
     "matplotlib": ("numbanet.plots",),
     "safetensors": ("numbanet.serialize", "numbanet.cli"),
     "pooch": ("numbanet.data",),
-    "pickle": ("numbanet.data",),
+    "pickle": ("numbanet.data", "numbanet.kernels.ahead"),
     "torch": (),
 }
 

@@ -65,8 +65,12 @@ def cache_folder() -> Path:
     )
     digest.update(repr(facts).encode())
     folder = cache_root() / digest.hexdigest()[:16]
-    if not folder.exists():
+    try:
+        os.utime(folder)  # in use: among the last to be dropped
+    except FileNotFoundError:
         _drop_old_caches()
+    except OSError:
+        pass  # not ours to touch: a cache for all users, say
     return folder
 
 
@@ -75,8 +79,19 @@ def is_cached() -> bool:
     return any(cache_folder().rglob("*.nbc")) if cache_folder().exists() else False
 
 
+def was_compiled(kernel: Any) -> bool:
+    """Whether this kernel has been compiled before, for whatever types. A quick look: nothing is loaded."""
+    name = f"{kernel.py_func.__module__.rpartition('.')[2]}.{kernel.py_func.__qualname__}"
+    return any(Path(kernel._cache.cache_path).glob(f"{name}-*.nbi"))
+
+
+def shared_functions(kernel: Any) -> set[str]:
+    """The names of the shared functions (see `shared`) that a kernel calls."""
+    return _reachable_names(kernel.py_func) & _shared.keys()
+
+
 def _drop_old_caches(keep: int = 12) -> None:
-    """Remove all but the `keep` most recently made folders of compiled kernels, lest they pile up."""
+    """Remove all but the `keep` most recently used folders of compiled kernels, lest they pile up."""
     root = cache_root()
     if not root.exists():
         return
