@@ -26,6 +26,7 @@ from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
 from numbanet.kernels.cpu.winograd import divide_tiles, is_winograd, pack_for_winograd, tiles_across, winograd_part
+from numbanet.kernels.cpu.winogradgradient import divide_winograd_gradient, winograd_gradient_part
 from numbanet.kernels.cpu.winogradtile import OUT
 from numbanet.kernels.geometry import WIDEST_TILE
 from numbanet.kernels.jit import helper, kernel
@@ -314,10 +315,14 @@ def conv2d_backward_params(dw, db, x, dy, window, groups, scratch):
         dw[:] = 0
         db[:] = 0
         return
-    parts, row_parts = divide_gradient(x.shape[0], dw, groups)
+    winograd = is_winograd(dy, x, window, groups)
+    parts, row_parts = divide_winograd_gradient(dw, dy) if winograd else divide_gradient(x.shape[0], dw, groups)
     for index in prange(parts * row_parts):
         task = np.int64(index)
-        gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)
+        if winograd:
+            winograd_gradient_part(scratch, dw, db, x, dy, window, task // row_parts, parts, task % row_parts)
+        else:
+            gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)
     filters = dy.shape[3]
     flat, stride = dw.reshape(-1), dw.size + filters
     for index in prange(chunks(dw.size)):
