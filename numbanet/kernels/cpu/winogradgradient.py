@@ -31,7 +31,7 @@ from numbanet.kernels.geometry import WINOGRAD_PAD
 from numbanet.kernels.jit import helper, shared
 
 BLOCK = 64  # most channels of a block,
-BLOCK_SUMS = 2048  # and most sums of one place: 36 of them are 288 KB
+BLOCK_SUMS = 4096  # and most sums of one place: 36 times as many are 576 KB
 TILES = 2048  # channels and filters of the tiles in V and D at a time: 288 KB
 FEWEST_TILES = 8  # of a part, to repay the transforms of its sums
 
