@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbanet.layers.activation import Activation
 from numbanet.layers.base import Layer
+from numbanet.layers.bidirectional import Bidirectional
 from numbanet.layers.compose import Parallel, Residual
 from numbanet.layers.conv import Conv2D, DepthwiseConv2D
 from numbanet.layers.conv1d import Conv1D
@@ -27,6 +28,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNorm",
+    "Bidirectional",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
@@ -65,6 +67,7 @@ LAYERS: dict[str, type[Layer]] = {
         AvgPool1D,
         AvgPool2D,
         BatchNorm,
+        Bidirectional,
         Conv1D,
         Conv2D,
         Conv2DTranspose,
