@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numbanet.data.augment import Augment
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
+        GRU,
+        LSTM,
         Activation,
         AvgPool1D,
         AvgPool2D,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         Residual,
         RMSNorm,
         SeparableConv2D,
+        SimpleRNN,
         UpSampling2D,
         ZeroPad2D,
     )
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
     from numbanet.training.step import TrainStep
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "SGD",
     "Accuracy",
     "Activation",
@@ -114,6 +119,7 @@ __all__ = [
     "Schedule",
     "SeparableConv2D",
     "Sequential",
+    "SimpleRNN",
     "Step",
     "TopK",
     "TrainStep",
@@ -131,6 +137,8 @@ _HOMES = {
     "data.augment": ("Augment",),
     "errors": ("NumbanetError",),
     "layers": (
+        "GRU",
+        "LSTM",
         "Activation",
         "AvgPool1D",
         "AvgPool2D",
@@ -155,6 +163,7 @@ _HOMES = {
         "Reshape",
         "Residual",
         "SeparableConv2D",
+        "SimpleRNN",
         "UpSampling2D",
         "ZeroPad2D",
     ),

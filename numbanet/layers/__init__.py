@@ -10,15 +10,20 @@ from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
+from numbanet.layers.gru import GRU
+from numbanet.layers.lstm import LSTM
 from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
 from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool1D, MaxPool2D
 from numbanet.layers.resize import UpSampling2D, ZeroPad2D
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
+from numbanet.layers.simple_rnn import SimpleRNN
 
 __all__ = [
+    "GRU",
     "LAYERS",
+    "LSTM",
     "Activation",
     "AvgPool1D",
     "AvgPool2D",
@@ -43,6 +48,7 @@ __all__ = [
     "Reshape",
     "Residual",
     "SeparableConv2D",
+    "SimpleRNN",
     "UpSampling2D",
     "ZeroPad2D",
 ]
@@ -51,6 +57,8 @@ __all__ = [
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
+        GRU,
+        LSTM,
         Activation,
         AvgPool1D,
         AvgPool2D,
@@ -74,6 +82,7 @@ LAYERS: dict[str, type[Layer]] = {
         Reshape,
         Residual,
         SeparableConv2D,
+        SimpleRNN,
         UpSampling2D,
         ZeroPad2D,
     )

@@ -18,7 +18,9 @@ import numbanet as nn
 from numbanet.errors import ModelError, ModelFileError
 from numbanet.initializers import Orthogonal
 from numbanet.layers import (
+    GRU,
     LAYERS,
+    LSTM,
     Activation,
     AvgPool1D,
     AvgPool2D,
@@ -43,6 +45,7 @@ from numbanet.layers import (
     Residual,
     RMSNorm,
     SeparableConv2D,
+    SimpleRNN,
     UpSampling2D,
     ZeroPad2D,
 )
@@ -75,6 +78,9 @@ def every_layer(**options: Any) -> Sequential:
         Reshape((4, 1)),
         MaxPool1D(2, padding=(0, 1)),
         AvgPool1D(2, 1),
+        SimpleRNN(4, "relu", return_sequences=True),
+        LSTM(3, True, return_sequences=True, reverse=True),
+        GRU(4, False, return_sequences=True, recurrent_dropout=0.1),
         Flatten(),
         Dense(7, "gelu", weight_initializer=Orthogonal(0.5), bias_initializer="ones"),
         LayerNorm(1e-3),
