@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numbanet.data.augment import Augment
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
+        GRU,
+        LSTM,
         Activation,
         AvgPool1D,
         AvgPool2D,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         Residual,
         RMSNorm,
         SeparableConv2D,
+        SimpleRNN,
         TimeDistributed,
         UpSampling2D,
         ZeroPad2D,
@@ -73,6 +76,8 @@ if TYPE_CHECKING:
     from numbanet.training.step import TrainStep
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "SGD",
     "Accuracy",
     "Activation",
@@ -127,6 +132,7 @@ __all__ = [
     "Schedule",
     "SeparableConv2D",
     "Sequential",
+    "SimpleRNN",
     "Step",
     "TimeDistributed",
     "TopK",
@@ -145,6 +151,8 @@ _HOMES = {
     "data.augment": ("Augment",),
     "errors": ("NumbanetError",),
     "layers": (
+        "GRU",
+        "LSTM",
         "Activation",
         "AvgPool1D",
         "AvgPool2D",
@@ -175,6 +183,7 @@ _HOMES = {
         "Reshape",
         "Residual",
         "SeparableConv2D",
+        "SimpleRNN",
         "TimeDistributed",
         "UpSampling2D",
         "ZeroPad2D",

@@ -12,6 +12,8 @@ from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
 from numbanet.layers.embedding import Embedding
+from numbanet.layers.gru import GRU
+from numbanet.layers.lstm import LSTM
 from numbanet.layers.masking import Masking
 from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
@@ -19,11 +21,14 @@ from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMa
 from numbanet.layers.resize import UpSampling2D, ZeroPad2D
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
+from numbanet.layers.simple_rnn import SimpleRNN
 from numbanet.layers.steps import GlobalAvgPool1D, GlobalMaxPool1D, LastStep
 from numbanet.layers.time_distributed import TimeDistributed
 
 __all__ = [
+    "GRU",
     "LAYERS",
+    "LSTM",
     "Activation",
     "AvgPool1D",
     "AvgPool2D",
@@ -54,6 +59,7 @@ __all__ = [
     "Reshape",
     "Residual",
     "SeparableConv2D",
+    "SimpleRNN",
     "TimeDistributed",
     "UpSampling2D",
     "ZeroPad2D",
@@ -63,6 +69,8 @@ __all__ = [
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
+        GRU,
+        LSTM,
         Activation,
         AvgPool1D,
         AvgPool2D,
@@ -92,6 +100,7 @@ LAYERS: dict[str, type[Layer]] = {
         Reshape,
         Residual,
         SeparableConv2D,
+        SimpleRNN,
         TimeDistributed,
         UpSampling2D,
         ZeroPad2D,
