@@ -20,7 +20,7 @@ def test_train_evaluate_predict_and_summary(model: str, warm: Path, tmp_path: Pa
     file = f"digits-{model}.safetensors"
     assert nn.load(tmp_path / file).layers[0].out_shape == (28, 28)
     for command, words in (
-        (("evaluate", file, "--data", "digits", "--limit", "300"), "test accuracy"),
+        (("evaluate", file, "--data", "digits", "--limit", "300"), "accuracy"),
         (("predict", file, "0", "1"), "0"),
         (("summary", file), "28x28"),
     ):

@@ -84,7 +84,7 @@ def test_what_it_refuses() -> None:
     for make, message in (
         (lambda: Bidirectional(Dense(3)), r"Bidirectional: expected a recurrent layer, such as LSTM\(64\), got Dense"),
         (lambda: Bidirectional(3), "Bidirectional: expected a recurrent layer, .* got 3"),  # type: ignore[arg-type]
-        (lambda: Bidirectional(LSTM(3), "max"), "unknown merge 'max'. .*concat, sum, mean"),
+        (lambda: Bidirectional(LSTM(3), "max"), "unknown merge 'max'. .*concat, mean, sum"),
         (lambda: Bidirectional(LSTM(3, stateful=True)), "a layer without a state that it keeps, got LSTM.*stream"),
         (lambda: Sequential(Bidirectional(LSTM(3)), input_shape=(4,)), "0_lstm: expected sequences"),
     ):
