@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from numbanet.layers.activation import Activation
 from numbanet.layers.base import Layer
+from numbanet.layers.bidirectional import Bidirectional
 from numbanet.layers.compose import Parallel, Residual
 from numbanet.layers.conv import Conv2D, DepthwiseConv2D
 from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
+from numbanet.layers.embedding import Embedding
 from numbanet.layers.gru import GRU
 from numbanet.layers.lstm import LSTM
+from numbanet.layers.masking import Masking
 from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
 from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool1D, MaxPool2D
@@ -19,6 +22,8 @@ from numbanet.layers.resize import UpSampling2D, ZeroPad2D
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
 from numbanet.layers.simple_rnn import SimpleRNN
+from numbanet.layers.steps import GlobalAvgPool1D, GlobalMaxPool1D, LastStep
+from numbanet.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "GRU",
@@ -28,18 +33,24 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNorm",
+    "Bidirectional",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
     "GroupNorm",
+    "LastStep",
     "Layer",
     "LayerNorm",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "Normalize",
@@ -49,6 +60,7 @@ __all__ = [
     "Residual",
     "SeparableConv2D",
     "SimpleRNN",
+    "TimeDistributed",
     "UpSampling2D",
     "ZeroPad2D",
 ]
@@ -63,17 +75,23 @@ LAYERS: dict[str, type[Layer]] = {
         AvgPool1D,
         AvgPool2D,
         BatchNorm,
+        Bidirectional,
         Conv1D,
         Conv2D,
         Conv2DTranspose,
         Dense,
         DepthwiseConv2D,
         Dropout,
+        Embedding,
         Flatten,
+        GlobalAvgPool1D,
         GlobalAvgPool2D,
+        GlobalMaxPool1D,
         GlobalMaxPool2D,
         GroupNorm,
+        LastStep,
         LayerNorm,
+        Masking,
         MaxPool1D,
         MaxPool2D,
         Normalize,
@@ -83,6 +101,7 @@ LAYERS: dict[str, type[Layer]] = {
         Residual,
         SeparableConv2D,
         SimpleRNN,
+        TimeDistributed,
         UpSampling2D,
         ZeroPad2D,
     )

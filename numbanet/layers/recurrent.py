@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from numbanet.backend import Array
 from numbanet.configurable import check_number, check_whole
 from numbanet.errors import ModelError
@@ -127,7 +125,7 @@ class Recurrent(Layer):
         self._all = (*self._carried, self._gates, self._fed)
         carried = self._carried if self.stateful else [array[:2] for array in self._carried]
         self._few = (*carried, self._gates[:1], self._fed[:2])
-        self._mask = getattr(views, "mask", np.empty((0, 0), np.uint8))
+        self._mask = views.mask
         self._no_states = [absent for _ in self._carried]
         self._no_keep = absent
         if self.recurrent_dropout > 0:
