@@ -58,7 +58,19 @@ if TYPE_CHECKING:
     )
     from numbanet.model import Sequential
     from numbanet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
-    from numbanet.schedules import Constant, Cosine, Exponential, InverseTime, Schedule, Step
+    from numbanet.schedules import (
+        Constant,
+        Cosine,
+        CosineRestarts,
+        Exponential,
+        InverseSquareRoot,
+        InverseTime,
+        MultiStep,
+        OneCycle,
+        Polynomial,
+        Schedule,
+        Step,
+    )
     from numbanet.serialize import load
     from numbanet.training.callbacks import Callback, Progress
     from numbanet.training.history import History, TrainingInterrupted
@@ -82,6 +94,7 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Cosine",
+    "CosineRestarts",
     "CrossEntropy",
     "Dense",
     "DepthwiseConv2D",
@@ -93,6 +106,7 @@ __all__ = [
     "GroupNorm",
     "History",
     "Huber",
+    "InverseSquareRoot",
     "InverseTime",
     "Layer",
     "LayerNorm",
@@ -102,10 +116,13 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
+    "MultiStep",
     "Normalize",
     "NumbanetError",
+    "OneCycle",
     "Optimizer",
     "Parallel",
+    "Polynomial",
     "Progress",
     "RMSNorm",
     "RMSprop",
@@ -168,7 +185,19 @@ _HOMES = {
     ),
     "model": ("Sequential",),
     "optimizers": ("SGD", "Adam", "AdamW", "Optimizer", "RMSprop"),
-    "schedules": ("Constant", "Cosine", "Exponential", "InverseTime", "Schedule", "Step"),
+    "schedules": (
+        "Constant",
+        "Cosine",
+        "CosineRestarts",
+        "Exponential",
+        "InverseSquareRoot",
+        "InverseTime",
+        "MultiStep",
+        "OneCycle",
+        "Polynomial",
+        "Schedule",
+        "Step",
+    ),
     "serialize": ("load",),
     "training.callbacks": ("Callback", "Progress"),
     "training.history": ("History", "TrainingInterrupted"),

@@ -55,9 +55,11 @@ class Optimizer(Configurable):
             if getattr(self, field) is not None:
                 check_number(name, field, getattr(self, field), 0.0, open_ends=True)
 
-    def start(self, arena: Arena, backend: Backend, steps: int | None = None) -> Updater:
-        """Bind to an arena, for a run of `steps` steps; all moments zero."""
-        return Updater(self, arena, backend, steps)
+    def start(
+        self, arena: Arena, backend: Backend, steps: int | None = None, epoch_steps: int | None = None
+    ) -> Updater:
+        """Bind to an arena, for a run of `steps` steps, `epoch_steps` an epoch; all moments zero."""
+        return Updater(self, arena, backend, steps, epoch_steps)
 
     def bind(self, kernels: Any, u: Updater) -> Callable[[], None]:
         """The kernel with all its arguments."""
@@ -65,9 +67,14 @@ class Optimizer(Configurable):
 
 
 class Updater:
-    """An optimizer at work on one arena: a call makes one step. Arrays are the device's, flat."""
+    """An optimizer at work on one arena: a call makes one step. Arrays are the device's, flat.
 
-    def __init__(self, optimizer: Optimizer, arena: Arena, backend: Backend, steps: int | None) -> None:
+    `rate_factor` multiplies the learning rate beside the schedule's factor: for what depends on how training goes.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, arena: Arena, backend: Backend, steps: int | None, epoch_steps: int | None = None
+    ) -> None:
         self.optimizer = optimizer
         self.values, self.gradients = arena.values, arena.gradients
         self.moments: dict[str, Array] = {
@@ -81,9 +88,10 @@ class Updater:
         self.count = 0
         self._backend = backend
         self._lr = float(optimizer.lr)
+        self._rate_factor = 1.0
         schedule = optimizer.schedule
-        changes = isinstance(schedule, Schedule) and not isinstance(schedule, Constant)
-        self._factor = schedule.plan(steps) if changes else None  # type: ignore[union-attr]
+        changes = isinstance(schedule, Schedule) and not (isinstance(schedule, Constant) and not schedule.warmup)
+        self._factor = schedule.plan(steps, epoch_steps) if changes else None  # type: ignore[union-attr]
         self._clip: Callable[[], None] | None = None
         if optimizer.clip_norm is not None:
             partials = backend.zeros((-(-arena.values.size // NORM_CHUNK),), np.float64)
@@ -103,12 +111,28 @@ class Updater:
     def __call__(self) -> None:
         """Update the parameters by their gradients."""
         if self._factor is not None:
-            self.rate[0] = self._lr * self._factor(self.count)
+            self.rate[0] = self._lr * self._rate_factor * self._factor(self.count)
         self.count += 1
         self.step[0] = self.count
         if self._clip is not None:
             self._clip()
         self._apply()
+
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied with, beside the schedule's factor; 1 at first."""
+        return self._rate_factor
+
+    @rate_factor.setter
+    def rate_factor(self, factor: float) -> None:
+        self._rate_factor = factor
+        self.rate[0] = self.next_rate
+
+    @property
+    def next_rate(self) -> float:
+        """The learning rate of the next step."""
+        scheduled = 1.0 if self._factor is None else self._factor(self.count)
+        return self._lr * self._rate_factor * scheduled
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Copies of the moments, and the number of steps made (int64 [1])."""

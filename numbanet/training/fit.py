@@ -97,7 +97,7 @@ class _Run:
             pair = examples(validation_data, None, "validation_data")
             self.validation = Evaluation(model, *pair, found, metrics, PREDICT_BATCH, where)
         count = -(-self.feed.examples // self.batch_size)
-        self.step = TrainStep(model, self.optimizer, found, steps=max(1, epochs * count))
+        self.step = TrainStep(model, self.optimizer, found, steps=max(1, epochs * count), epoch_steps=count)
         self.callbacks = Callbacks(callbacks)
         self.history = History()
         self.progress = Progress(model, self.history, epochs, count, self.feed.examples)

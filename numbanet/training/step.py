@@ -29,7 +29,8 @@ INT64 = np.dtype(np.int64)
 class TrainStep:
     """A training step of `model`; it holds the optimizer's state.
 
-    `optimizer` and `loss` by name or object. `steps`, the length of the run, is for schedules that need it.
+    `optimizer` and `loss` by name or object. `steps` and `epoch_steps`, the lengths of the run and of an epoch, are
+    for schedules that need them.
     `totals` float64 [4] adds up, over all steps since it was last zeroed: the weighted losses, the weights,
     the correct predictions and the examples.
     """
@@ -41,11 +42,12 @@ class TrainStep:
         loss: Loss | str = "cross_entropy",
         *,
         steps: int | None = None,
+        epoch_steps: int | None = None,
     ) -> None:
         self.model = model
         self.loss = losses.get(loss)
         self.loss.check_outputs(model.output_shape, model.output_function)
-        self.updater = optimizers.get(optimizer).start(model.arena, model.backend, steps)
+        self.updater = optimizers.get(optimizer).start(model.arena, model.backend, steps, epoch_steps)
         model.loss = self.loss
         self.totals = model.backend.zeros((4,), np.float64)
         self._own_totals = model.backend.zeros((4,), np.float64)
