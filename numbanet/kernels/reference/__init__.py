@@ -29,6 +29,7 @@ from numbanet.kernels.reference.activation import (
     softmax_forward,
 )
 from numbanet.kernels.reference.augment import augment
+from numbanet.kernels.reference.average import average
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
 from numbanet.kernels.reference.combine import add_activation, copy_columns
@@ -49,6 +50,7 @@ from numbanet.kernels.reference.loss import (
     mean_absolute_error,
     mean_squared_error,
 )
+from numbanet.kernels.reference.mixing import blend_pairs, mix_pairs
 from numbanet.kernels.reference.norm import (
     batch_norm_backward_input,
     batch_norm_backward_params,
@@ -90,6 +92,7 @@ __all__ = [
     "adam",
     "add_activation",
     "augment",
+    "average",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward_input",
@@ -99,6 +102,7 @@ __all__ = [
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
+    "blend_pairs",
     "channel_dropout",
     "clip_scale",
     "conv2d_backward_input",
@@ -129,6 +133,7 @@ __all__ = [
     "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
+    "mix_pairs",
     "momentum",
     "normalize",
     "normalize_backward",
