@@ -19,6 +19,7 @@ from numbanet.version import __version__
 if TYPE_CHECKING:
     from numbanet import data, zoo
     from numbanet.data.augment import Augment
+    from numbanet.data.mixing import Mix
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
         Activation,
@@ -72,12 +73,27 @@ if TYPE_CHECKING:
         Step,
     )
     from numbanet.serialize import load
-    from numbanet.training.callbacks import Callback, Progress
+    from numbanet.training.callbacks import (
+        Callback,
+        CsvLog,
+        EarlyStopping,
+        JsonLog,
+        Lines,
+        NanGuard,
+        Progress,
+        ReduceOnPlateau,
+        Statistics,
+        TensorBoard,
+        TimeLimit,
+        WeightAverage,
+    )
     from numbanet.training.history import History, TrainingInterrupted
-    from numbanet.training.metrics import Accuracy, Metric, TopK
+    from numbanet.training.metrics import F1, R2, Accuracy, Metric, Precision, Recall, TopK
     from numbanet.training.step import TrainStep
 
 __all__ = [
+    "F1",
+    "R2",
     "SGD",
     "Accuracy",
     "Activation",
@@ -96,9 +112,11 @@ __all__ = [
     "Cosine",
     "CosineRestarts",
     "CrossEntropy",
+    "CsvLog",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "EarlyStopping",
     "Exponential",
     "Flatten",
     "GlobalAvgPool2D",
@@ -108,34 +126,45 @@ __all__ = [
     "Huber",
     "InverseSquareRoot",
     "InverseTime",
+    "JsonLog",
     "Layer",
     "LayerNorm",
+    "Lines",
     "Loss",
     "MaxPool1D",
     "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
+    "Mix",
     "MultiStep",
+    "NanGuard",
     "Normalize",
     "NumbanetError",
     "OneCycle",
     "Optimizer",
     "Parallel",
     "Polynomial",
+    "Precision",
     "Progress",
     "RMSNorm",
     "RMSprop",
+    "Recall",
+    "ReduceOnPlateau",
     "Reshape",
     "Residual",
     "Schedule",
     "SeparableConv2D",
     "Sequential",
+    "Statistics",
     "Step",
+    "TensorBoard",
+    "TimeLimit",
     "TopK",
     "TrainStep",
     "TrainingInterrupted",
     "UpSampling2D",
+    "WeightAverage",
     "ZeroPad2D",
     "__version__",
     "data",
@@ -146,6 +175,7 @@ __all__ = [
 _MODULES = ("data", "zoo")
 _HOMES = {
     "data.augment": ("Augment",),
+    "data.mixing": ("Mix",),
     "errors": ("NumbanetError",),
     "layers": (
         "Activation",
@@ -199,9 +229,22 @@ _HOMES = {
         "Step",
     ),
     "serialize": ("load",),
-    "training.callbacks": ("Callback", "Progress"),
+    "training.callbacks": (
+        "Callback",
+        "CsvLog",
+        "EarlyStopping",
+        "JsonLog",
+        "Lines",
+        "NanGuard",
+        "Progress",
+        "ReduceOnPlateau",
+        "Statistics",
+        "TensorBoard",
+        "TimeLimit",
+        "WeightAverage",
+    ),
     "training.history": ("History", "TrainingInterrupted"),
-    "training.metrics": ("Accuracy", "Metric", "TopK"),
+    "training.metrics": ("F1", "R2", "Accuracy", "Metric", "Precision", "Recall", "TopK"),
     "training.step": ("TrainStep",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

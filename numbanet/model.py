@@ -25,6 +25,7 @@ from numbanet.layers.normalize import Moments
 
 if TYPE_CHECKING:  # training stands on the model; the model's methods reach up only when they are called
     from numbanet.data.augment import Augment
+    from numbanet.data.mixing import Mix
     from numbanet.losses import Loss
     from numbanet.optimizers import Optimizer
     from numbanet.training.callbacks import Callback
@@ -239,6 +240,7 @@ class Sequential:
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
         augment: Augment | str | None = None,
+        mix: Mix | str | None = None,
     ) -> History:
         """Train; see `numbanet.training.fit`."""
         from numbanet.training.fit import fit
@@ -256,6 +258,7 @@ class Sequential:
             callbacks=callbacks,
             shuffle=shuffle,
             augment=augment,
+            mix=mix,
         )
 
     def evaluate(

@@ -10,8 +10,10 @@ from typing import Any
 from numbanet import losses, optimizers
 from numbanet.configurable import check_whole
 from numbanet.data import augment as augmentation
+from numbanet.data import mixing
 from numbanet.data.augment import Augment
 from numbanet.data.batches import batches
+from numbanet.data.mixing import Mix
 from numbanet.errors import TrainingError
 from numbanet.losses import Loss
 from numbanet.model import PREDICT_BATCH, Sequential
@@ -38,6 +40,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     shuffle: bool = True,
     augment: Augment | str | None = None,
+    mix: Mix | str | None = None,
 ) -> History:
     """Train `model` on x [n, *input_shape] and y, or on the training part of a data set.
 
@@ -45,7 +48,8 @@ def fit(
     trained on too. `metrics` default to accuracy for losses of classification. `validation_data` (x, y) is
     evaluated after each epoch. `Normalize` layers that have learned nothing yet learn from x first. `augment`,
     an `Augment` or a text such as "shift=2,rotate=10", distorts the images of x, each time anew, and leaves those
-    of the validation alone. The order of examples depends on the model's seed and the epoch; the weights
+    of the validation alone. `mix`, a `Mix` or a text such as "mixup=0.2,cutmix=1", trains on mixtures of two examples
+    and of their targets. The order of examples depends on the model's seed and the epoch; the weights
     afterwards are bitwise the same for any number of threads.
 
     Raises `ModelError` for data or arguments that do not fit, before anything is changed; `TrainingError`
@@ -64,6 +68,7 @@ def fit(
         callbacks,
         shuffle,
         augment,
+        mix,
     ).train()
 
 
@@ -82,6 +87,7 @@ class _Run:
         callbacks: Sequence[Callback],
         shuffle: bool,
         augment: Augment | str | None,
+        mix: Mix | str | None,
     ) -> None:
         epochs = check_whole("fit", "epochs", epochs, 0)
         found = losses.get(loss)
@@ -89,7 +95,7 @@ class _Run:
         self.optimizer = optimizers.get(optimizer)
         self.model, self.shuffle = model, shuffle
         self.batch_size = check_whole("fit", "batch_size", batch_size, 1)
-        self.feed = Feed(model, x, y, found, ("x", "y"), augmentation.get(augment))
+        self.feed = Feed(model, x, y, found, ("x", "y"), augmentation.get(augment), mixing.get(mix))
         self.metrics = Metrics(metrics, found, math.prod(model.output_shape))
         self.validation: Evaluation | None = None
         if validation_data is not None:
@@ -100,7 +106,7 @@ class _Run:
         self.step = TrainStep(model, self.optimizer, found, steps=max(1, epochs * count), epoch_steps=count)
         self.callbacks = Callbacks(callbacks)
         self.history = History()
-        self.progress = Progress(model, self.history, epochs, count, self.feed.examples)
+        self.progress = Progress(model, self.history, epochs, count, self.feed.examples, step=self.step)
         model.adapt(x, always=False)
 
     def train(self) -> History:
@@ -136,6 +142,8 @@ class _Run:
         progress.seconds = seconds_before + seconds
         if not whole:
             return False
+        self.step.updater.flush()
+        self.callbacks.tell("on_batches_end", progress)
         results = self.metrics.results(self.model.backend.to_numpy(totals))
         if self.validation is not None:
             results |= {f"val_{name}": value for name, value in self.validation.run().items()}

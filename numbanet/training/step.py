@@ -29,8 +29,9 @@ INT64 = np.dtype(np.int64)
 class TrainStep:
     """A training step of `model`; it holds the optimizer's state.
 
-    `optimizer` and `loss` by name or object. `steps` and `epoch_steps`, the lengths of the run and of an epoch, are
-    for schedules that need them.
+    `optimizer` and `loss` by name or object. `steps` and `epoch_steps`, the lengths of the run and of an epoch in
+    batches, are for schedules that need them. Where the optimizer accumulates several batches, the last of them makes
+    the update, or `updater.flush()`.
     `totals` float64 [4] adds up, over all steps since it was last zeroed: the weighted losses, the weights,
     the correct predictions and the examples.
     """
@@ -50,6 +51,7 @@ class TrainStep:
         self.updater = optimizers.get(optimizer).start(model.arena, model.backend, steps, epoch_steps)
         model.loss = self.loss
         self.totals = model.backend.zeros((4,), np.float64)
+        self._weighted = self.updater.accumulates
         self._own_totals = model.backend.zeros((4,), np.float64)
         self._outputs = size(model.output_shape)
         self._dtype = np.dtype(model.dtype)
@@ -97,9 +99,13 @@ class TrainStep:
         z = model.run_forward(x, True)
         if self._reshape:
             z = z.reshape(n, -1)
+        weight = float(self.totals[1]) if self._weighted else 0.0
         self._compute(self.totals, self._losses, self._dz_rows, z, y)  # type: ignore[misc]
         model.run_backward(self._dz)
-        self.updater()
+        if self._weighted:
+            self.updater(float(self.totals[1]) - weight)
+        else:
+            self.updater()
         return z
 
     def _bind(self, n: int, y: Array) -> None:

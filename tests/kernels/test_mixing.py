@@ -49,7 +49,9 @@ def test_any_key_and_shape(seed: int, step: int, n: int, height: int, width: int
     shape = (height, width, channels)
     x = np.random.default_rng(1).standard_normal((n, math.prod(shape)))
     tables = (beta_quantiles(0.4) if which & 1 else NONE, beta_quantiles(1.0) if which & 2 else NONE)
-    (got, want), (shares, wanted) = both("mix_pairs", Out(x), out(n, np.float64), shape, *tables, seed, np.array([step]))
+    (got, want), (shares, wanted) = both(
+        "mix_pairs", Out(x), out(n, np.float64), shape, *tables, seed, np.array([step])
+    )
     assert_within(shares, wanted, 1e-12)
     assert_within(got, want, 1e-11)
 

@@ -38,6 +38,7 @@ class Random:
         self.key = mix((np.uint64(row & WORD) * multiplier + offset) & np.uint64(WORD))
 
     def bits(self, counter: Any) -> NDArray[np.uint64]:
+        """32 random bits for each counter."""
         steps = np.asarray(counter, np.uint64) * np.uint64(GOLDEN)
         return mix((self.key + steps) & np.uint64(WORD))
 
