@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "numbanet.plots": set(),
     "numbanet.summary": {"layers", "model"},
+    "numbanet.twin": {"configurable", "layers", "model"},
     "numbanet.serialize": {"backend", "configurable", "layers", "losses", "model"},
     "numbanet.training": {
         "backend",
@@ -69,6 +70,7 @@ ALLOWED: dict[str, set[str]] = {
         "model",
         "optimizers",
         "schedules",
+        "twin",
     },
     "numbanet.cli": {"*"},
     "numbanet.__main__": {"cli"},

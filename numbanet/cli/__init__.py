@@ -15,7 +15,7 @@ import click
 from numbanet.cli.options import debug_option
 from numbanet.errors import unknown_name
 
-COMMANDS = ("train", "evaluate", "predict", "show", "summary", "data", "doctor", "completion")
+COMMANDS = ("train", "evaluate", "predict", "show", "summary", "lr-find", "gradcheck", "data", "doctor", "completion")
 
 
 class LazyGroup(click.Group):
@@ -28,7 +28,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; a name that is none ends with the nearest one that is."""
         if cmd_name in COMMANDS:
-            loaded: click.Command = import_module(f"numbanet.cli.{cmd_name}").command
+            loaded: click.Command = import_module(f"numbanet.cli.{cmd_name.replace('-', '_')}").command
             return loaded
         if not cmd_name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(unknown_name("command", cmd_name, COMMANDS))

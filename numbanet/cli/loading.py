@@ -21,9 +21,8 @@ def load_data(console: Console, name_or_path: str, data_dir: str | None, limit: 
 
 
 def described(dataset: data.Dataset) -> str:
-    """One line: sizes, shape of an example, classes."""
+    """One line: sizes, shape of an example, classes or numbers to predict."""
+    numbers = "a number" if dataset.outputs == 1 else f"{dataset.outputs} numbers"
+    what = f"{dataset.num_classes} classes" if dataset.classes else f"{numbers} to predict"
     shape = "x".join(str(size) for size in dataset.input_shape)
-    return (
-        f"{len(dataset.train[1]):,} training and {len(dataset.test[1]):,} test examples, "
-        f"{shape}, {dataset.num_classes} classes"
-    )
+    return f"{len(dataset.train[1]):,} training and {len(dataset.test[1]):,} test examples, {shape}, {what}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from numbanet import losses
 from numbanet.data import Dataset, available
 from numbanet.data.augment import Augment
 from numbanet.data.dataset import Labels
@@ -47,10 +48,23 @@ def data_set_of(model: Sequential, wanted: str | None) -> str:
 
 
 def targets_for(loss: Loss | None, labels: Labels, classes: int) -> NDArray[Any]:
-    """Labels as a loss takes them: cross-entropy as they are, every other one as rows of zeros and a one."""
-    if loss is None or loss.name == "cross_entropy":
+    """Targets as a loss takes them: cross-entropy labels as they are, every other loss rows of zeros and a one.
+
+    Those of regression are rows of numbers already.
+    """
+    if loss is None or loss.name == "cross_entropy" or labels.ndim == 2:
         return labels
     return np.eye(classes, dtype=np.float32)[labels]
+
+
+def loss_for(dataset: Dataset, name: str | None) -> Loss:
+    """The loss of this name, or the usual one for the data set's task. Raises `ModelError` where they do not fit."""
+    loss = losses.get(name or ("cross_entropy" if dataset.classes else "mse"))
+    if loss.classifies and not dataset.classes:
+        raise ModelError(
+            f"loss {loss.name}: it is for classes, and {dataset.name} has numbers to predict. Use mse, mae or huber."
+        )
+    return loss
 
 
 def class_names(model: Sequential, dataset: Dataset | None = None) -> tuple[str, ...]:
@@ -69,7 +83,6 @@ def check_fits(model: Sequential, path: str, dataset: Dataset) -> None:
             f"{path} is a model for inputs of shape {model.input_shape}; {dataset.name} has "
             f"{dataset.input_shape}. Name a data set of that shape with --data, or train a model for this."
         )
-    if model.output_shape != (dataset.num_classes,):
-        raise ModelError(
-            f"{path} has outputs of shape {model.output_shape}; {dataset.name} has {dataset.num_classes} classes."
-        )
+    if model.output_shape != (dataset.outputs,):
+        what = f"{dataset.num_classes} classes" if dataset.classes else f"{dataset.outputs} numbers to predict"
+        raise ModelError(f"{path} has outputs of shape {model.output_shape}; {dataset.name} has {what}.")

@@ -13,6 +13,7 @@ from numbanet.plots.confusion import confusion
 from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
+from numbanet.plots.lr_range import lr_range
 from numbanet.plots.mistakes import Mistake, mistakes
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "explanation",
     "feature_maps",
     "filters",
+    "lr_range",
     "mistakes",
     "require_matplotlib",
     "to_png",
