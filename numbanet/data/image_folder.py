@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 
-from numbanet.data.dataset import Dataset
+from numbanet.data.dataset import Dataset, Examples
 from numbanet.data.examples import split
 from numbanet.data.pictures import GRAY_MODES, as_mode, fitted, opened
 from numbanet.data.reading import Reading
