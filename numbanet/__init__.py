@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from numbanet.schedules import Constant, Cosine, Exponential, InverseTime, Schedule, Step
     from numbanet.serialize import load
     from numbanet.training.callbacks import Callback, Progress
+    from numbanet.training.checkpoint import Checkpoint
     from numbanet.training.history import History, TrainingInterrupted
     from numbanet.training.metrics import Accuracy, Metric, TopK
     from numbanet.training.step import TrainStep
@@ -77,6 +78,7 @@ __all__ = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "Callback",
+    "Checkpoint",
     "Constant",
     "Conv1D",
     "Conv2D",
@@ -171,6 +173,7 @@ _HOMES = {
     "schedules": ("Constant", "Cosine", "Exponential", "InverseTime", "Schedule", "Step"),
     "serialize": ("load",),
     "training.callbacks": ("Callback", "Progress"),
+    "training.checkpoint": ("Checkpoint",),
     "training.history": ("History", "TrainingInterrupted"),
     "training.metrics": ("Accuracy", "Metric", "TopK"),
     "training.step": ("TrainStep",),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # training stands on the model; the model's methods reach up 
     from numbanet.training.callbacks import Callback
     from numbanet.training.history import History
     from numbanet.training.metrics import Metric
+    from numbanet.training.snapshot import Snapshot
 
 DTYPES = ("float32", "float64")
 BINDINGS = 4  # batch sizes whose buffers are kept: training, its last batch, evaluation, its last batch
@@ -239,6 +240,7 @@ class Sequential:
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
         augment: Augment | str | None = None,
+        resume: Snapshot | str | PathLike[str] | None = None,
     ) -> History:
         """Train; see `numbanet.training.fit`."""
         from numbanet.training.fit import fit
@@ -256,6 +258,7 @@ class Sequential:
             callbacks=callbacks,
             shuffle=shuffle,
             augment=augment,
+            resume=resume,
         )
 
     def evaluate(

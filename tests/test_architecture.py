@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet": set(),
     "numbanet.errors": set(),
     "numbanet.version": set(),
+    "numbanet.atomic": set(),
     "numbanet.kernels": set(),
     "numbanet.data": {"kernels.cpu.digits", "data"},
     "numbanet.data.augment": {"configurable", "inputs", "kernels.cpu.augment", "kernels.distortion"},
@@ -37,8 +38,9 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.model": {"arena", "backend", "configurable", "data.augment", "inputs", "kernels.codes", "layers"},
     "numbanet.plots": set(),
     "numbanet.summary": {"layers", "model"},
-    "numbanet.serialize": {"backend", "configurable", "layers", "losses", "model"},
+    "numbanet.serialize": {"atomic", "backend", "configurable", "layers", "losses", "model"},
     "numbanet.training": {
+        "atomic",
         "backend",
         "configurable",
         "data.augment",
@@ -49,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
         "losses",
         "model",
         "optimizers",
+        "serialize",
     },
     "numbanet.zoo": {
         "backend",
@@ -80,6 +83,7 @@ ONLY_IN = {
     "safetensors": ("numbanet.serialize", "numbanet.cli"),
     "pooch": ("numbanet.data",),
     "pickle": ("numbanet.data",),
+    "tomli_w": ("numbanet.cli",),
     "torch": (),
 }
 
