@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         TimeLimit,
         WeightAverage,
     )
+    from numbanet.training.checkpoint import Checkpoint
     from numbanet.training.history import History, TrainingInterrupted
     from numbanet.training.metrics import F1, R2, Accuracy, Metric, Precision, Recall, TopK
     from numbanet.training.step import TrainStep
@@ -105,6 +106,7 @@ __all__ = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "Callback",
+    "Checkpoint",
     "Constant",
     "Conv1D",
     "Conv2D",
@@ -243,6 +245,7 @@ _HOMES = {
         "TimeLimit",
         "WeightAverage",
     ),
+    "training.checkpoint": ("Checkpoint",),
     "training.history": ("History", "TrainingInterrupted"),
     "training.metrics": ("F1", "R2", "Accuracy", "Metric", "Precision", "Recall", "TopK"),
     "training.step": ("TrainStep",),

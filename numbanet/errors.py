@@ -34,6 +34,14 @@ class PlotError(NumbanetError):
     """A picture cannot be drawn, or cannot be saved where it should go."""
 
 
+class ConfigError(NumbanetError):
+    """A configuration says something that is not known, or not so."""
+
+
+class RunError(NumbanetError):
+    """A run folder cannot be found, read, written or used."""
+
+
 class TrainingError(NumbanetError):
     """Training cannot go on: the loss is no longer finite. `history`: what was measured until then."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # training stands on the model; the model's methods reach up 
     from numbanet.training.callbacks import Callback
     from numbanet.training.history import History
     from numbanet.training.metrics import Metric
+    from numbanet.training.snapshot import Snapshot
 
 DTYPES = ("float32", "float64")
 BINDINGS = 4  # batch sizes whose buffers are kept: training, its last batch, evaluation, its last batch
@@ -241,6 +242,7 @@ class Sequential:
         shuffle: bool = True,
         augment: Augment | str | None = None,
         mix: Mix | str | None = None,
+        resume: Snapshot | str | PathLike[str] | None = None,
     ) -> History:
         """Train; see `numbanet.training.fit`."""
         from numbanet.training.fit import fit
@@ -259,6 +261,7 @@ class Sequential:
             shuffle=shuffle,
             augment=augment,
             mix=mix,
+            resume=resume,
         )
 
     def evaluate(

@@ -48,7 +48,7 @@ class Script:
         model = small()
         self.callbacks = callbacks
         self.step = TrainStep(model, SGD(0.5))
-        self.progress = Progress(model, History(), epochs, 1, 8, step=self.step)
+        self.progress = Progress(model, History(), epochs, 1, 8, snapshot=self.no_snapshot, step=self.step)
 
     def run(self, *losses: float, name: str = "val_loss", begin: bool = True, end: bool = True) -> int:
         """Play epochs with these numbers; returns how many were played."""
@@ -65,6 +65,10 @@ class Script:
                 break
         self.tell("on_train_end") if end else None
         return played
+
+    @staticmethod
+    def no_snapshot() -> Any:
+        raise NotImplementedError
 
     def tell(self, event: str) -> None:
         for callback in self.callbacks:
@@ -327,9 +331,13 @@ class TestTimeLimit:
             def on_train_end(self, progress: Progress) -> None:
                 ends.append(progress)
 
-        history = small().fit(tiny_dataset(), epochs=9, batch_size=8, callbacks=[Clock(), TimeLimit(12), End()])
+        limit = TimeLimit(12)
+        history = small().fit(tiny_dataset(), epochs=9, batch_size=8, callbacks=[Clock(), limit, End()])
         assert history.epochs == 2 and ends[0].batch == 2
-        assert ends[0].reason == "the time limit of 12 s is over"
+        assert limit.over and limit.words == "12 s"
+        assert ends[0].reason == "", "a resume may go on"
+        small().fit(tiny_dataset(), epochs=1, callbacks=[limit])
+        assert not limit.over
 
     @pytest.mark.parametrize(
         ("seconds", "words"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from numbanet.errors import ModelError
 from numbanet.model import Sequential
 from numbanet.training.history import History
+from numbanet.training.snapshot import Memory, Snapshot
 from numbanet.training.step import TrainStep
 
 
@@ -19,8 +22,9 @@ class Progress:
 
     `epoch` counts from 1; `batch` is the number of batches done in it; `loss` and `metrics` are of the epoch
     so far, after its end of the whole epoch, then with the validation's `val_loss` and so on among the
-    metrics. A callback ends the training after the current batch with `stop = True`, and may say why in `reason`;
-    `end` does both. `step` is what makes the steps, and `step.updater` the optimizer at work.
+    metrics. A callback ends the training after the current batch with `stop = True`; it is over for good, also
+    for a resume, where the callback says why in `reason`: `end` does both. `snapshot()` copies all that a resume needs.
+    `step` is what makes the steps, and `step.updater` the optimizer at work.
     """
 
     model: Sequential
@@ -37,6 +41,7 @@ class Progress:
     samples_per_second: float = 0.0
     stop: bool = False
     reason: str = ""
+    snapshot: Callable[[], Snapshot] = field(kw_only=True)
     step: TrainStep = field(kw_only=True)
 
     @property
@@ -107,3 +112,30 @@ class Callbacks:
         """Call the hook `event` of each."""
         for callback in self._all:
             getattr(callback, event)(progress)
+
+    def capture(self) -> list[Memory]:
+        """What those remember that remember anything."""
+        memories = [Memory(type(c).__name__, c.state(), _copies(c.arrays()), not c.last) for c in self._all]
+        return [memory for memory in memories if memory.state or memory.arrays]
+
+    def restore(self, memories: Sequence[Memory]) -> None:
+        """Give each callback its memory back, by its class and its place among those of that class.
+
+        Raises `ModelError` where a memory that is needed has no callback.
+        """
+        waiting = list(memories)
+        for callback in self._all:
+            own = next((memory for memory in waiting if memory.type == type(callback).__name__), None)
+            if own is not None:
+                waiting.remove(own)
+                callback.restore({**own.state, **own.arrays})
+        missing = [memory.type for memory in waiting if memory.needed]
+        if missing:
+            raise ModelError(
+                f"resume: expected the callbacks that the checkpoint was made with, missing {', '.join(missing)}. "
+                "Pass them to fit again."
+            )
+
+
+def _copies(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: np.array(array) for name, array in arrays.items()}

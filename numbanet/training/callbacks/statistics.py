@@ -54,6 +54,7 @@ class Statistics(Callback):
 
     def on_batches_end(self, progress: Progress) -> None:
         """Measure, before anything else changes the weights."""
+        self.rows = [row for row in self.rows if row.epoch != progress.epoch]  # after a break just here: again
         arena, to_numpy = progress.model.arena, progress.model.backend.to_numpy
         values, gradients = to_numpy(arena.values), to_numpy(arena.gradients)
         for name, slot in arena.slots.items():

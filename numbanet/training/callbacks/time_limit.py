@@ -12,16 +12,18 @@ class TimeLimit(Callback):
     """Ends training `seconds` after its beginning, validation included, to within a batch or 0.1 s.
 
     The epoch under way is left where it is: the weights are those of its last step, and the history does not have it.
-    A training that is resumed has its time anew.
+    It can be resumed, and has its time anew then. `over`: whether the time has run out.
     """
 
     def __init__(self, seconds: float) -> None:
         check_number("TimeLimit", "seconds", seconds, 0.0, open_ends=True)
         self.seconds = seconds
+        self.over = False
         self._end = float("inf")
 
     def on_train_begin(self, progress: Progress) -> None:
         """From now on."""
+        self.over = False
         self._end = monotonic() + self.seconds
 
     def on_batch_end(self, progress: Progress) -> None:
@@ -33,8 +35,13 @@ class TimeLimit(Callback):
         self._look(progress)
 
     def _look(self, progress: Progress) -> None:
-        if monotonic() >= self._end and not progress.stop:
-            progress.end(f"the time limit of {in_words(self.seconds)} is over")
+        if monotonic() >= self._end:
+            progress.stop = self.over = True
+
+    @property
+    def words(self) -> str:
+        """The limit, for people: "1 min 30 s"."""
+        return in_words(self.seconds)
 
 
 def in_words(seconds: float) -> str:
