@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from numbanet.plots.canvas import require_matplotlib, to_png
 from numbanet.plots.confusion import confusion
+from numbanet.plots.curves import Curves, curves
 from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
 from numbanet.plots.mistakes import Mistake, mistakes
 
 __all__ = [
+    "Curves",
     "Explained",
     "Mistake",
     "confusion",
+    "curves",
     "explanation",
     "feature_maps",
     "filters",

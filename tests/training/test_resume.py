@@ -291,8 +291,8 @@ def test_files_of_another_time(tmp_path: Path) -> None:
     with safe_open(file, framework="numpy") as opened:
         whole, tensors = (
             json.loads(opened.metadata()["numbanet"]),
-            {name: opened.get_tensor(name) for name in opened.keys()},
-        )  # noqa: SIM118
+            {name: opened.get_tensor(name) for name in opened.keys()},  # noqa: SIM118
+        )
     del whole["checksum"]
     for change, message in (
         ({"format": 99}, "format 99.*Install a newer one"),
