@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 from rich.console import Console
 
 from numbanet import __version__
@@ -12,7 +13,7 @@ from numbanet.cli.configuration.values import Configuration
 from numbanet.cli.console import make_console, say
 from numbanet.cli.model_files import note_augmentation, note_data_set
 from numbanet.cli.outputs import RunFolder, environment, fingerprint, warn
-from numbanet.cli.run_files import open_run
+from numbanet.cli.run_files import open_run, view
 from numbanet.cli.training import announce, load_plan, report, train_plan, warm_up
 from numbanet.cli.training_plan import Plan
 from numbanet.errors import RunError
@@ -39,7 +40,10 @@ def resume(
     run = open_run(text, runs)
     status = run.status
     run.hold()
+    run.tidy()
     if _is_over(console, run, status, epochs):
+        if as_json:
+            click.echo(json.dumps(view(run).as_json()))
         return
     configuration = Configuration()
     configuration.add(run.config, str(run.path / CONFIG))

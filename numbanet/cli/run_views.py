@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -20,73 +19,12 @@ from numbanet.cli.data_views import folder_size
 from numbanet.cli.destination import runs_folder
 from numbanet.cli.outputs import warn
 from numbanet.cli.picture_files import picture_file, save_picture
-from numbanet.cli.run_files import open_run
+from numbanet.cli.run_files import finite, model_of, open_run, view
 from numbanet.errors import PlotError, RunError
-from numbanet.training.checkpoint import is_better
-from numbanet.training.metrics_log import read_metrics
-from numbanet.training.run import Run, Status, all_runs
+from numbanet.training.run import all_runs
 
 STYLES = {"running": "cyan", "finished": "green", "stopped early": "green", "failed": "red"}
 SETTINGS = ("data", "model", "train", "optimizer", "schedule", "loss", "augment")  # that make runs different
-
-
-@dataclass(frozen=True)
-class View:
-    """A run, read once."""
-
-    run: Run
-    status: Status
-    config: dict[str, Any]
-    metrics: dict[str, list[float]]
-
-    @property
-    def epochs(self) -> int:
-        """Epochs done."""
-        return len(self.metrics.get("epoch", ()))
-
-    def last(self, name: str) -> float:
-        """The last value of a number; NaN where there is none."""
-        return self.metrics[name][-1] if self.metrics.get(name) else math.nan
-
-    def best(self, name: str) -> float:
-        """The best value of a number; NaN where there is none."""
-        best = math.nan
-        for value in self.metrics.get(name, ()):
-            best = value if is_better(name, value, best) else best
-        return best
-
-    @property
-    def seconds(self) -> float:
-        """Of training."""
-        return sum(self.metrics.get("seconds", ()))
-
-    def as_json(self) -> dict[str, Any]:
-        """What --json prints of it."""
-        return {
-            "run": self.run.name,
-            "folder": str(self.run.path),
-            "state": self.status.state,
-            "reason": self.status.reason,
-            "data_set": self.config.get("data", {}).get(NAME),
-            "model": model_of(self.config),
-            "epochs": self.epochs,
-            "planned_epochs": self.status.epochs,
-            "test_accuracy": _finite(self.last("val_accuracy")),
-            "best_test_accuracy": _finite(self.best("val_accuracy")),
-            "test_loss": _finite(self.last("val_loss")),
-            "train_seconds": self.seconds,
-            "started": self.status.started,
-        }
-
-
-def model_of(config: dict[str, Any]) -> str:
-    """The network's name; `layers` for one that was described layer by layer."""
-    return str(config.get("model", {}).get(NAME, "layers"))
-
-
-def view(run: Run) -> View:
-    """Read a run. Raises `RunError`."""
-    return View(run, run.status, run.config, read_metrics(run.path))
 
 
 def list_runs(runs: str | None, as_json: bool) -> None:
@@ -232,9 +170,5 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _clean(columns: dict[str, list[float]]) -> dict[str, list[float | None]]:
-    return {name: [_finite(value) for value in column] for name, column in columns.items()}
+    return {name: [finite(value) for value in column] for name, column in columns.items()}
