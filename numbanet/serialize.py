@@ -92,8 +92,11 @@ def encode(description: Description, tensors: Tensors, where: object) -> bytes:
     return to_bytes(dict(tensors), metadata={KEY: checked})
 
 
-def read(path: Path) -> tuple[Description, dict[str, NDArray[Any]]]:
-    """The description and the tensors of a whole file. Raises `ModelFileError`."""
+def read(path: Path, *, old: bool = True) -> tuple[Description, dict[str, NDArray[Any]]]:
+    """The description and the tensors of a whole file; `old`: also of one without a checksum.
+
+    Raises `ModelFileError`.
+    """
     text, tensors = _read(path)
     try:
         description = json.loads(text)
@@ -102,7 +105,7 @@ def read(path: Path) -> tuple[Description, dict[str, NDArray[Any]]]:
     if not isinstance(description, dict) or not isinstance(description.get("format"), int):
         raise ModelFileError(f"{path}: its description of the model is damaged: it has no format number.")
     checksum = description.pop(CHECKSUM, None)
-    if checksum is not None and checksum != _checksum(json.dumps(description), tensors):
+    if (checksum is not None or not old) and checksum != _checksum(json.dumps(description), tensors):
         raise ModelFileError(f"{path}: damaged: its content does not match its checksum.")
     return description, tensors
 

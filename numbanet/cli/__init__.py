@@ -15,7 +15,10 @@ import click
 from numbanet.cli.options import debug_option
 from numbanet.errors import unknown_name
 
-COMMANDS = ("train", "evaluate", "predict", "show", "summary", "lr-find", "gradcheck", "data", "doctor", "completion")
+COMMANDS = (
+    "train", "resume", "runs", "config", "evaluate", "predict", "show", "summary", "lr-find", "gradcheck", "data",
+    "doctor", "completion",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):
@@ -49,7 +52,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     epilog="""\b
 Examples:
   numbanet train mnist                        a small network, in seconds
-  numbanet predict mnist-mlp.safetensors 0    what it sees in a test image
+  numbanet predict mnist-fastnet-001 0        what it sees in a test image
   numbanet train digits                       needs no network
   numbanet COMMAND --help                     options and examples
 

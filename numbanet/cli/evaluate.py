@@ -18,9 +18,9 @@ from numbanet.cli.options import (
 @click.command(
     epilog="""\b
 Examples:
-  numbanet evaluate mnist-mlp.safetensors
-  numbanet evaluate mnist-mlp.safetensors --data digits
-  numbanet evaluate mnist-mlp.safetensors --split train --json"""
+  numbanet evaluate mnist-mlp-001
+  numbanet evaluate mnist-mlp-001 --data digits
+  numbanet evaluate mnist-mlp-001 --split train --json"""
 )
 @click.argument("model", type=click.Path())
 @click.option("--data", "data_set", type=DATA_SET, help="The data set. [default: the one it was trained on]")
@@ -41,7 +41,10 @@ def command(
     threads: int | None,
     device: str,
 ) -> None:
-    """Measure a saved model's accuracy and loss, for each class and on the whole."""
+    """Measure a saved model's accuracy and loss, for each class and on the whole.
+
+    MODEL is a run, by its folder or its name under runs/, or a model file.
+    """
     from numbanet.cli.evaluation import evaluate
 
     evaluate(model, data_set, split, batch_size, limit, data_dir, as_json, threads, device)

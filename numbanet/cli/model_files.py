@@ -9,20 +9,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbanet import losses
+from numbanet.cli.destination import runs_folder
 from numbanet.data import Dataset, available
 from numbanet.data.augment import Augment
 from numbanet.data.dataset import Labels
-from numbanet.errors import DataError, ModelError
+from numbanet.errors import DataError, ModelError, ModelFileError
 from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.serialize import load
+from numbanet.training.checkpoint import latest
+from numbanet.training.run import find_run
 
 DATA_SET, CLASSES, AUGMENT = "data_set", "classes", "augment"  # keys of `Sequential.meta`
 
 
 def open_model(path: str, device: str = "cpu") -> Sequential:
-    """A saved model. Raises `ModelFileError`."""
-    return load(Path(path).expanduser(), device=device)
+    """A saved model: a file, or a run by its folder or its name. Raises `ModelFileError`.
+
+    Of a run that has not ended, the model of its last checkpoint.
+    """
+    return load(model_file(path), device=device)
+
+
+def model_file(path: str) -> Path:
+    """The file that holds the model which `path` names. Raises `ModelFileError`."""
+    file = Path(path).expanduser()
+    run = None if file.is_file() else find_run(path, runs_folder(None))
+    if run is None:
+        if file.is_dir():
+            raise ModelFileError(f"{path}: expected a model file or a run folder, found a folder without a run.")
+        return file
+    if run.model.is_file():
+        return run.model
+    return latest(run.checkpoints)[1]
 
 
 def note_data_set(model: Sequential, dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from numbanet.plots.canvas import require_matplotlib, to_png
 from numbanet.plots.confusion import confusion
+from numbanet.plots.curves import Curves, curves
 from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
@@ -17,9 +18,11 @@ from numbanet.plots.lr_range import lr_range
 from numbanet.plots.mistakes import Mistake, mistakes
 
 __all__ = [
+    "Curves",
     "Explained",
     "Mistake",
     "confusion",
+    "curves",
     "explanation",
     "feature_maps",
     "filters",

@@ -176,8 +176,8 @@ def is_better(name: str, value: float, best: float) -> bool:
 def save_snapshot(snapshot: Snapshot, folder: Path, also: list[str]) -> None:
     """Write `last`, of which the one before becomes `previous`, and the same under other names. Raises `OSError`.
 
-    Each file is whole at any moment. `last` is moved last: a process that dies before goes on from the one before, and
-    writes all of these once more.
+    Each file is there and whole at any moment. `last` is moved last: a process that dies before goes on from the one
+    before, and writes all of these once more.
     """
     last, previous = folder / f"{LAST}{SUFFIX}", folder / f"{PREVIOUS}{SUFFIX}"
     temporary = write_beside(last, snapshot.encode())
@@ -185,7 +185,7 @@ def save_snapshot(snapshot: Snapshot, folder: Path, also: list[str]) -> None:
         for name in also:
             _place_twin(temporary, folder / f"{name}{SUFFIX}")
         if last.exists():
-            os.replace(last, previous)
+            _place_twin(last, previous)
         os.replace(temporary, last)
         sync_folder(folder)
     except BaseException:

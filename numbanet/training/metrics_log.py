@@ -66,7 +66,7 @@ def read_metrics(folder: Path) -> dict[str, list[float]]:
             values = {str(name): math.nan if value is None else float(value) for name, value in row.items()}
         except (ValueError, TypeError, AttributeError):
             break
-        for name in values.keys() | columns.keys():
+        for name in [*columns, *(name for name in values if name not in columns)]:
             columns.setdefault(name, [math.nan] * number).append(values.get(name, math.nan))
     return columns
 

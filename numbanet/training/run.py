@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from numbanet.atomic import problem, temporary_name, write_file
+from numbanet.atomic import problem, remove_leftovers, temporary_name, write_file
 from numbanet.errors import RunError
 from numbanet.training.lock import Lock
 
@@ -129,6 +129,11 @@ class Run:
                 time.sleep(0.02)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written to: {problem(error, self.lock.path)}.") from error
+
+    def tidy(self) -> None:
+        """Delete what a process that was killed has left half written. Only for who holds the lock."""
+        with suppress(OSError):
+            remove_leftovers(self.path)
 
     def remove(self) -> None:
         """Delete the folder. Raises `RunError` for a run that is under way."""

@@ -96,7 +96,7 @@ class Snapshot:
 def read_snapshot(path: str | PathLike[str]) -> Snapshot:
     """The snapshot in a checkpoint's file. Raises `ModelFileError`, also where its checksum does not match."""
     path = Path(path)
-    whole, tensors = read(path)
+    whole, tensors = read(path, old=False)
     if KEY not in whole:
         raise ModelFileError(f"{path}: a model, but no checkpoint: it does not say where its training stands.")
     try:
