@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -162,7 +163,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         packed = state.pop("_packed", None)
         super().__setstate__(state)
         if packed is not None:
-            self.model_ = serialize.build(*packed, "the pickled estimator", "cpu")
+            self.model_ = serialize.build(*packed, Path("pickled estimator"), "cpu")
 
 
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]

@@ -33,8 +33,8 @@ class RangeOptions:
     hidden: tuple[int, ...] | None
     dropout: float | None
     augment: Augment | None
-    mixup: float
-    cutmix: float
+    mixup: float | None
+    cutmix: float | None
     seed: int
     low: float
     high: float
@@ -81,7 +81,7 @@ def find_rate(options: RangeOptions) -> None:
             high=options.high,
             steps=options.steps,
             augment=augment.get(recipe.augment if options.augment is None else options.augment),
-            mix=Mix(options.mixup, options.cutmix),
+            mix=Mix(options.mixup or 0.0, options.cutmix or 0.0),
         )
     end = "the loss diverged at" if result.diverged else "tried up to"
     rows = [

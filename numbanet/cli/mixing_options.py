@@ -10,19 +10,17 @@ STRENGTH = click.FloatRange(min=0, max=1000)
 
 
 def mixing_options(function: Decorated) -> Decorated:
-    """--mixup and --cutmix, which become `mixup` and `cutmix`."""
+    """--mixup and --cutmix, which become `mixup` and `cutmix`; None where nothing was said."""
     mixup = click.option(
         "--mixup",
         type=STRENGTH,
         metavar="ALPHA",
-        default=0.0,
-        help="Blend examples in pairs, in shares from Beta(ALPHA, ALPHA): 0.2 is a good beginning. [default: none]",
+        help="Blend examples in pairs, in shares from Beta(ALPHA, ALPHA): 0.2 is a good beginning.",
     )
     cutmix = click.option(
         "--cutmix",
         type=STRENGTH,
         metavar="ALPHA",
-        default=0.0,
-        help="Put a piece of one image into another, of a share from Beta(ALPHA, ALPHA): 1 is usual. [default: none]",
+        help="Put a piece of one image into another, of a share from Beta(ALPHA, ALPHA): 1 is usual.",
     )
     return mixup(cutmix(function))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from numbanet import losses
 from numbanet.cli.destination import runs_folder
+from numbanet.cli.loading import READING
 from numbanet.data import Dataset, available
 from numbanet.data.augment import Augment
 from numbanet.data.dataset import Labels
@@ -20,7 +22,8 @@ from numbanet.serialize import load
 from numbanet.training.checkpoint import latest
 from numbanet.training.run import find_run
 
-DATA_SET, CLASSES, AUGMENT = "data_set", "classes", "augment"  # keys of `Sequential.meta`
+# Keys of `Sequential.meta`.
+DATA_SET, CLASSES, AUGMENT, READ, PICTURES = "data_set", "classes", "augment", "reading", "from_pictures"
 
 
 def open_model(path: str, device: str = "cpu") -> Sequential:
@@ -44,11 +47,14 @@ def model_file(path: str) -> Path:
     return latest(run.checkpoints)[1]
 
 
-def note_data_set(model: Sequential, dataset: Dataset) -> None:
+def note_data_set(model: Sequential, dataset: Dataset, data: Mapping[str, Any]) -> None:
     """Remember what the model was trained on: `evaluate` and `predict` then need no --data.
 
-    A path is not noted: it says something about this machine, and nothing on another.
+    A path is not noted: it says something about this machine, and nothing on another. Of the settings in `data`, those
+    are that say how data of one's own are read: the next command finds the same targets and the same test set.
     """
+    model.meta[READ] = {name: data[name] for name in READING if data.get(name) is not None}
+    model.meta[PICTURES] = dataset.from_pictures
     model.meta[CLASSES] = list(dataset.classes)
     model.meta[DATA_SET] = dataset.name if dataset.name in available() else None
 
@@ -56,6 +62,17 @@ def note_data_set(model: Sequential, dataset: Dataset) -> None:
 def note_augmentation(model: Sequential, augment: Augment) -> None:
     """Remember how the images were distorted that the model was trained on; None for not at all."""
     model.meta[AUGMENT] = augment.config() if augment else None
+
+
+def reading_of(model: Sequential, data_set: str) -> dict[str, Any]:
+    """How the data were read that the model was trained on; nothing for a data set that is known by name."""
+    noted = model.meta.get(READ)
+    return dict(noted) if isinstance(noted, dict) and data_set not in available() else {}
+
+
+def predicts_numbers(model: Sequential) -> bool:
+    """Whether the model was trained to predict numbers, and not classes."""
+    return model.meta.get(CLASSES) == []
 
 
 def data_set_of(model: Sequential, wanted: str | None) -> str:

@@ -101,11 +101,10 @@ class RunFolder:
     def __init__(self, run: Run, status: Status, checkpoint: Mapping[str, Any]) -> None:
         self.run, self.status = run, status
         self.journal = Journal(run)
-        monitor = {"monitor": "val_accuracy", **checkpoint}
         self.callbacks: list[Callback] = [
             MetricsLog(run.path),
             self.journal,
-            Checkpoint(run.checkpoints, warn=warn, **monitor),
+            Checkpoint(run.checkpoints, warn=warn, **checkpoint),
         ]
 
     @property

@@ -89,7 +89,7 @@ def _last(run: Run, plan: Plan) -> tuple[Sequential, Snapshot | None]:
         snapshot, file = latest(run.checkpoints, warn)
         return load(file, device=plan.device), snapshot
     model = plan.build()
-    note_data_set(model, plan.dataset)
+    note_data_set(model, plan.dataset, plan.resolved["data"])
     note_augmentation(model, plan.augment)
     return model, None
 

@@ -21,6 +21,9 @@ from numbanet.cli.options import (
     runs_option,
     settable_compute_options,
 )
+from numbanet.cli.own_data_options import own_data_options
+from numbanet.cli.tuning_options import tuning_options
+from numbanet.cli.watching_options import watching_options
 
 
 @click.command(
@@ -29,9 +32,11 @@ Examples:
   numbanet train mnist
   numbanet train mnist --model resnet --epochs 10
   numbanet train fashion-mnist --hidden 512,512 --dropout 0.2 --epochs 20
-  numbanet train mnist --model cnn --augment default --epochs 30
+  numbanet train mnist --model cnn --augment default --mixup 0.2 --epochs 30
+  numbanet train mnist --schedule one_cycle --early-stopping 3 --max-time 5m
   numbanet train digits --limit 2000 --epochs 3     no network needed
   numbanet train ./my-data.npz --out my-model.safetensors    the model alone
+  numbanet train houses.csv --task regression --target price
   numbanet train --config my.toml --set optimizer.lr=0.01
   numbanet train mnist --dry-run                    does everything work here?
   numbanet train mnist --json | tail -n 1           the result for a script
@@ -50,16 +55,19 @@ Ctrl-C saves a checkpoint, from which `numbanet resume` goes on exactly; a secon
     help="Learning rate. [default: the model's]",
 )
 @click.option("--optimizer", type=OPTIMIZER, help="[default: the model's]")
-@click.option("--loss", type=LOSS, help="[default: cross_entropy]")
+@click.option("--loss", type=LOSS, help="[default: cross_entropy, or mse for regression]")
 @hidden_option
 @dropout_option
 @augment_option
+@tuning_options
+@watching_options
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     metavar="N",
     help="The same seed, the same model, bit for bit. [default: 0]",
 )
+@own_data_options
 @limit_option
 @data_dir_option
 @click.option("--config", type=click.Path(), metavar="FILE.toml", help="Settings: `numbanet config init` writes some.")
@@ -92,8 +100,8 @@ Ctrl-C saves a checkpoint, from which `numbanet resume` goes on exactly; a secon
 def command(**options: Any) -> None:
     """Train a model on a data set, test it and save it.
 
-    DATASET is a name (`numbanet data list`) or a path: a folder of IDX files, an .npz with x_train, y_train,
-    x_test and y_test, or a CSV with the label first.
+    DATASET is a name (`numbanet data list`) or a path: a folder of IDX files, one with a folder of images for each
+    class, an .npz with x_train, y_train, x_test and y_test (or x and y), or a CSV with the label first.
     """
     from numbanet.cli.training import train
     from numbanet.cli.training_options import TrainOptions
@@ -102,4 +110,4 @@ def command(**options: Any) -> None:
         raise click.UsageError("--out saves the model alone: leave out --name, --runs and --checkpoint-seconds.")
     if options["overwrite"] and not options["out"] and not options["name"]:
         raise click.UsageError("--overwrite is for --name NAME or --out FILE: numbered runs replace nothing.")
-    train(TrainOptions(**options))
+    train(TrainOptions.of(options))

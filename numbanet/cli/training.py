@@ -26,9 +26,11 @@ from numbanet.cli.training_options import TrainOptions, configured
 from numbanet.cli.training_plan import Plan, make_plan
 from numbanet.cli.training_result import Result, as_json, show_result
 from numbanet.data import Dataset
+from numbanet.data.examples import hold_out
 from numbanet.errors import ModelFileError
 from numbanet.model import Sequential
 from numbanet.serialize import load
+from numbanet.training.callbacks import TimeLimit, WeightAverage
 from numbanet.training.snapshot import Snapshot
 
 
@@ -47,7 +49,7 @@ def train(options: TrainOptions) -> None:
     announce(console, plan, model)
     warm_up(console, plan)
     console.print()
-    note_data_set(model, plan.dataset)
+    note_data_set(model, plan.dataset, plan.resolved["data"])
     note_augmentation(model, plan.augment)
     if not options.dry_run:
         result = train_plan(console, plan, model, _output(options, configuration, plan))
@@ -63,17 +65,27 @@ def load_plan(console: Console, configuration: Configuration) -> Plan:
     """Set up the machine, load the data, and decide all that is open."""
     compute, data = configuration.section("compute"), configuration.section("data")
     device = set_up(console, compute.get("threads"), compute.get("device", "auto"))
-    dataset = load_data(console, data["name"], data.get("folder"), data.get("limit"))
+    dataset = load_data(console, data["name"], data.get("folder"), data.get("limit"), reading=data)
+    if "validation" in data:
+        dataset = hold_out(dataset, data["validation"], configuration.section("train").get("seed", 0))
     return make_plan(configuration, dataset, device)
 
 
 def train_plan(
     console: Console, plan: Plan, model: Sequential, output: Output, resume: Snapshot | None = None
 ) -> Result:
-    """Train the model, watched."""
-    display = TrainingDisplay(console)
-    history = train_into(output, model, lambda callbacks: plan.fit(model, plan.dataset, callbacks, resume), display)
-    return Result(plan, model, history, display.seconds_to_first_step, output)
+    """Train the model, watched, and test it."""
+    display = TrainingDisplay(console, "test" if plan.dataset.validation is None else "validation")
+    place = output.run.path if isinstance(output, RunFolder) else output.file
+    watching = plan.callbacks(place, again=resume is not None)
+    history = train_into(
+        output, model, lambda callbacks: plan.fit(model, plan.dataset, [*watching, *callbacks], resume), display
+    )
+    limit = next((callback for callback in watching if isinstance(callback, TimeLimit) and callback.over), None)
+    if limit is not None:
+        go_on = f"Go on with: numbanet resume {place}" if isinstance(output, RunFolder) else "It is saved as it is."
+        say(console, f"The time limit of {limit.words} is over. {go_on}", "yellow")
+    return Result(plan, model, history, display.seconds_to_first_step, output, plan.test(model))
 
 
 def report(console: Console, result: Result, json_wanted: bool) -> None:
@@ -95,6 +107,8 @@ def announce(console: Console, plan: Plan, model: Sequential) -> None:
     )
     if plan.augment:
         say(console, f"training images distorted by {plan.augment}", "dim")
+    if plan.mix:
+        say(console, f"training examples mixed by {plan.mix}", "dim")
 
 
 def _threads() -> str:
@@ -104,8 +118,9 @@ def _threads() -> str:
 
 def warm_up(console: Console, plan: Plan) -> None:
     """Train a twin for one batch: whatever must be compiled is, and training's clock sees none of it."""
+    averages = [WeightAverage()] if plan.watching["average"] else []  # the one callback with a kernel of its own
     with compilation_shown(console):
-        replace(plan, epochs=1).fit(plan.build(), plan.dataset.first(plan.batch_size), [])
+        replace(plan, epochs=1).fit(plan.build(), plan.dataset.first(plan.batch_size), averages)
 
 
 def _check_place(options: TrainOptions) -> None:

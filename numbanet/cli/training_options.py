@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import click
 
 from numbanet.cli.configuration.sections import NAME
 from numbanet.cli.configuration.values import Configuration
+from numbanet.cli.own_data_options import OWN_DATA
+from numbanet.cli.tuning_options import TUNING
+from numbanet.cli.watching_options import WATCHING
 from numbanet.data.augment import Augment
 
 # The options that are settings of a configuration, and where they stand in it.
@@ -29,6 +33,7 @@ FLAGS = {
     "device": ("compute", "device"),
     "threads": ("compute", "threads"),
 }
+MORE = {**OWN_DATA, **TUNING, **WATCHING}
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,14 @@ class TrainOptions:
     as_json: bool
     threads: int | None
     device: str | None
+    schedule: dict[str, Any] | None
+    more: Mapping[str, Any]  # the options that `MORE` lists
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> TrainOptions:
+        """From all options as click hands them over."""
+        more = {name: value for name, value in options.items() if name in MORE}
+        return cls(**{name: value for name, value in options.items() if name not in MORE}, more=more)
 
 
 def configured(options: TrainOptions) -> Configuration:
@@ -70,12 +83,14 @@ def configured(options: TrainOptions) -> Configuration:
     for assignment in options.assignments:
         configuration.add_assignment(assignment)
     flags: dict[str, dict[str, Any]] = {}
-    for option, (section, key) in FLAGS.items():
-        value = getattr(options, option)
-        if value is not None:
+    for option, (section, key) in (FLAGS | MORE).items():
+        value = options.more[option] if option in MORE else getattr(options, option)
+        if value is not None and value != ():
             flags.setdefault(section, {})[key] = list(value) if isinstance(value, tuple) else value
     if options.augment is not None:
         flags["augment"] = {NAME: "none", **options.augment.config()}
+    if options.schedule is not None:
+        flags["schedule"] = {key: value for key, value in options.schedule.items() if value is not None}
     configuration.add(flags, "command line")
     if configuration.get("data", NAME) is None:
         raise click.UsageError("name a DATASET, or one in a file with --config: [data] name = ...")

@@ -15,21 +15,25 @@ from numbanet import schedules, zoo
 from numbanet.cli.configuration.layers import make_layers
 from numbanet.cli.configuration.sections import NAME, SECTIONS
 from numbanet.cli.configuration.values import Configuration, Values, check_arguments
-from numbanet.cli.model_files import targets_for
+from numbanet.cli.configuration.watching import WATCHING_SECTIONS, make_callbacks
+from numbanet.cli.model_files import loss_for, targets_for
 from numbanet.configurable import Configurable
 from numbanet.data import Dataset, available
 from numbanet.data.augment import Augment
 from numbanet.data.dataset import Examples, Images
+from numbanet.data.examples import balanced_weights
+from numbanet.data.mixing import Mix
 from numbanet.errors import ConfigError, ModelError
-from numbanet.losses import Loss
+from numbanet.losses import CrossEntropy, Loss
 from numbanet.model import Sequential
 from numbanet.optimizers import Optimizer
 from numbanet.schedules import Constant, Cosine, Schedule
 from numbanet.training.callbacks import Callback
 from numbanet.training.history import History
-from numbanet.training.metrics import Accuracy
+from numbanet.training.metrics import Accuracy, Metric
 from numbanet.training.snapshot import Snapshot
 from numbanet.zoo import Recipe
+from numbanet.zoo.units import in_units_of
 
 LAYERS = "layers"  # what a network is called that was described layer by layer
 OWN = Recipe(10, 128, "adam", 1e-3, Cosine())  # and how it is trained where nothing else is said
@@ -57,36 +61,57 @@ class Plan:
     optimizer: Optimizer
     loss: Loss
     augment: Augment
+    mix: Mix
+    metrics: Sequence[str]
+    watching: Values
     checkpoint: Mapping[str, Any]
     resolved: Values
 
     def build(self) -> Sequential:
         """A new model with its initial weights. Raises `ModelError` where it does not fit the data."""
-        model = self.network()
-        if model.output_shape != (self.dataset.num_classes,):
+        model, outputs = self.network(), self.dataset.outputs
+        if model.output_shape != (outputs,):
+            what = "one a class" if self.dataset.classes else "one a number to predict"
             raise ModelError(
-                f"model {self.model}: expected {self.dataset.num_classes} outputs, one a class of {self.dataset.name}, "
-                f"got outputs of shape {model.output_shape}. End it with Flatten and Dense({self.dataset.num_classes})."
+                f"model {self.model}: expected {outputs} outputs, {what} of {self.dataset.name}, "
+                f"got outputs of shape {model.output_shape}. End it with Flatten and Dense({outputs})."
             )
         return model
 
     def fit(
         self, model: Sequential, dataset: Dataset, callbacks: Sequence[Callback], resume: Snapshot | None = None
     ) -> History:
-        """Train on a data set, testing after each epoch."""
+        """Train on a data set, testing after each epoch; on what is held out, if anything is."""
         return model.fit(
             *self._targets(dataset.train),
             epochs=self.epochs,
             batch_size=self.batch_size,
             optimizer=self.optimizer,
             loss=self.loss,
-            metrics=["accuracy" if self.loss.name == "cross_entropy" else ClassAccuracy()],
-            validation_data=self._targets(dataset.test),
+            metrics=self.measured(),
+            validation_data=self._targets(dataset.validation or dataset.test),
             callbacks=callbacks,
             shuffle=self.shuffle,
             augment=self.augment,
+            mix=self.mix,
             resume=resume,
         )
+
+    def measured(self) -> list[Metric | str]:
+        """The metrics: the usual ones for the task, and those asked for."""
+        usual: list[Metric | str] = ["mae", "r2"]
+        if self.dataset.classes:
+            usual = ["accuracy" if self.loss.name == "cross_entropy" else ClassAccuracy()]
+        names = [metric if isinstance(metric, str) else metric.name for metric in usual]
+        return [*usual, *(metric for metric in dict.fromkeys(self.metrics) if metric not in names)]
+
+    def test(self, model: Sequential) -> dict[str, float]:
+        """The loss and the metrics of the model on the test examples."""
+        return model.evaluate(*self._targets(self.dataset.test), loss=self.loss, metrics=self.measured())
+
+    def callbacks(self, place: Path, again: bool) -> list[Callback]:
+        """What watches the training; files go to or beside `place`, and are continued where it goes on `again`."""
+        return make_callbacks(self.watching, place, again)
 
     def _targets(self, examples: Examples) -> tuple[Images, NDArray[Any]]:
         x, y = examples
@@ -99,20 +124,33 @@ def make_plan(configuration: Configuration, dataset: Dataset, device: str) -> Pl
     seed = train.get("seed", 0)
     name, network, model = _model(configuration, dataset, seed, device)
     usual = recipe_values(name, OWN if name == LAYERS else zoo.recipe(name))
+    if not dataset.classes:
+        usual["loss"] = {NAME: loss_for(dataset, configuration.get("loss", NAME)).name}
+    elif configuration.get("data", "balanced"):
+        usual["loss"]["class_weights"] = list(balanced_weights(dataset.train[1], dataset.num_classes))
     schedule_name, schedule = _make(configuration, "schedule", Schedule, usual)
     optimizer_name, optimizer = _make(configuration, "optimizer", Optimizer, usual, schedule=schedule)
     loss_name, loss = _make(configuration, "loss", Loss, usual)
+    if configuration.get("data", "balanced") and not isinstance(loss, CrossEntropy):
+        where = configuration.where("data", "balanced")
+        raise ConfigError(f"{where}: classes are weighed in the loss cross_entropy alone, found {loss_name}.")
     augment_name, augment = _make(configuration, "augment", Augment, usual)
     train = {**usual["train"], **train}
+    mix = _mix(configuration)
+    watching = {section: configuration.section(section) for section in WATCHING_SECTIONS}
+    metrics = train.pop("metrics", [])
+    best = {"monitor": "val_accuracy" if dataset.classes else "val_loss"}
     optimizer_options = {key: value for key, value in optimizer.config().items() if key != "schedule"}
     resolved: Values = {
         "data": _data(configuration),
         "model": model,
-        "train": train,
+        "train": {**train, "metrics": metrics or None},
         "optimizer": {NAME: optimizer_name, **optimizer_options},
         "schedule": {NAME: schedule_name, **schedule.config()},
         "loss": {NAME: loss_name, **loss.config()},
         "augment": {NAME: augment_name, **augment.config()},
+        "mix": mix.config() if mix else {},
+        **watching,
         "checkpoint": configuration.section("checkpoint"),
         "compute": {**configuration.section("compute"), "device": device},
     }
@@ -125,10 +163,20 @@ def make_plan(configuration: Configuration, dataset: Dataset, device: str) -> Pl
         optimizer=optimizer,
         loss=loss,
         augment=augment,
-        checkpoint=configuration.section("checkpoint"),
+        mix=mix,
+        metrics=metrics,
+        watching=watching,
+        checkpoint={**best, **configuration.section("checkpoint")},
         resolved=resolved,
         **train,
     )
+
+
+def _mix(configuration: Configuration) -> Mix:
+    try:
+        return Mix(**configuration.section("mix"))
+    except ModelError as error:
+        raise ConfigError(f"{_origin(configuration, 'mix')}[mix]: {error}") from error
 
 
 def recipe_values(model: str, recipe: Recipe) -> Values:
@@ -162,7 +210,9 @@ def _model(
         def build() -> Sequential:
             layers = make_layers(own[LAYERS], where)
             dtype = own.get("dtype", "float32")
-            return Sequential(*layers, input_shape=dataset.input_shape, seed=seed, device=device, dtype=dtype)
+            model = Sequential(*layers, input_shape=dataset.input_shape, seed=seed, device=device, dtype=dtype)
+            fits = not dataset.classes and model.output_shape == (dataset.outputs,)
+            return in_units_of(model, dataset.train[1]) if fits else model
 
         return LAYERS, build, own
     name = own.get(NAME) or zoo.default_for(dataset, options)

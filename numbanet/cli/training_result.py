@@ -10,6 +10,7 @@ from rich.console import Console
 from numbanet import __version__, backend
 from numbanet.cli.clock import seconds_since_start
 from numbanet.cli.console import facts, rate_in_words, say, size_in_words
+from numbanet.cli.measures import shown
 from numbanet.cli.outputs import Output, RunFolder
 from numbanet.cli.training_plan import Plan
 from numbanet.model import Sequential
@@ -18,23 +19,28 @@ from numbanet.training.history import History
 
 @dataclass(frozen=True)
 class Result:
-    """A training that ran to its end; `output` is where it went, None after a dry run."""
+    """A training that ran to its end; `output` is where it went, None after a dry run.
+
+    `tested`: the loss and the metrics of the model, as it is now, on the test examples.
+    """
 
     plan: Plan
     model: Sequential
     history: History
     seconds_to_first_step: float | None
     output: Output | None
+    tested: dict[str, float]
 
     @property
     def train_seconds(self) -> float:
         """Training alone: no loading, no compilation, no testing."""
-        return sum(self.history["seconds"])
+        return sum(self.history.get("seconds", []))
 
     @property
     def samples_per_second(self) -> float:
         """Of training alone, over all epochs."""
-        return self.history.epochs * len(self.plan.dataset.train[1]) / self.train_seconds
+        seconds = self.train_seconds
+        return self.history.epochs * len(self.plan.dataset.train[1]) / seconds if seconds else 0.0
 
 
 def show_result(console: Console, result: Result, hints: bool = True) -> None:
@@ -50,15 +56,17 @@ def show_result(console: Console, result: Result, hints: bool = True) -> None:
 
 
 def _rows(result: Result) -> list[tuple[str, str]]:
-    last, tested, output = result.history.last, len(result.plan.dataset.test[1]), result.output
-    rows = []
-    if last:
-        wrong = round((1 - last["val_accuracy"]) * tested)
-        rows += [
-            ("test accuracy", f"{100 * last['val_accuracy']:.2f}%  ({wrong:,} of {tested:,} wrong)"),
-            ("test loss", f"{last['val_loss']:.4f}"),
-            ("training", f"{result.train_seconds:.2f} s, {rate_in_words(result.samples_per_second)} samples/s"),
-        ]
+    count, output = len(result.plan.dataset.test[1]), result.output
+    rows: list[tuple[str, str]] = []
+    for name, value in result.tested.items():
+        if name == "accuracy":
+            wrong = round((1 - value) * count)
+            rows.insert(0, ("test accuracy", f"{shown(name, value)}  ({wrong:,} of {count:,} wrong)"))
+        else:
+            rows.append((f"test {name}", shown(name, value)))
+    if result.history.epochs:
+        speed = rate_in_words(result.samples_per_second)
+        rows.append(("training", f"{result.train_seconds:.2f} s, {speed} samples/s"))
     rows.append(("parameters", f"{result.model.arena.parameters:,}"))
     if output is None:
         return [*rows, ("dry run", "trained, tested, saved and loaded back: all works")]
@@ -75,8 +83,9 @@ def as_json(result: Result) -> dict[str, Any]:
     return {
         "data_set": plan.dataset.name,
         "model": plan.model,
-        "test_accuracy": last.get("val_accuracy"),
-        "test_loss": last.get("val_loss"),
+        "test_accuracy": result.tested.get("accuracy"),
+        "test_loss": result.tested["loss"],
+        "test": result.tested,
         "train_accuracy": last.get("accuracy"),
         "train_loss": last.get("loss"),
         "train_seconds": result.train_seconds,
@@ -91,6 +100,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "optimizer_options": plan.optimizer.config(),
         "loss": plan.loss.name,
         "augment": plan.augment.config() if plan.augment else None,
+        "mix": plan.mix.config() if plan.mix else None,
         "seed": plan.seed,
         "train_examples": len(plan.dataset.train[1]),
         "test_examples": len(plan.dataset.test[1]),

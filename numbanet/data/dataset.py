@@ -21,7 +21,8 @@ class Dataset:
     `train` and `test` are pairs `(x, y)`: x uint8 (0..255, kept as bytes; batches are normalized later) or
     float32, [n, height, width, channels] or [n, features]; y int64 [n]. `classes` names each label; a data set
     without classes is one of regression, and its y float32 [n, outputs]. `validation`: examples held out from those
-    of the training, where a run is to be watched and stopped without a look at the test's.
+    of the training, where a run is to be watched and stopped without a look at the test's. `from_pictures`: the inputs
+    are image files as they are; those of the published sets are bright on black.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Dataset:
     test: Examples
     classes: tuple[str, ...]
     validation: Examples | None = None
+    from_pictures: bool = False
 
     @property
     def task(self) -> str:

@@ -50,11 +50,11 @@ def load_images(folder: Path, reading: Reading) -> Dataset:
     size, channels = _common_form([path for part in files for path, _ in part], reading)
     everything = [_read(part, size, channels, names) for part in files]
     if len(everything) == 2:
-        return Dataset(folder.resolve().name, everything[0], everything[1], names)
+        return Dataset(folder.resolve().name, everything[0], everything[1], names, from_pictures=True)
     if len(everything[0][1]) < 2:
         raise DataError(f"{folder}: expected at least two images, one to train and one to test on, found one.")
     divided = split(*everything[0], reading.seed, reading.test_share)
-    return Dataset(folder.resolve().name, *divided, names)
+    return Dataset(folder.resolve().name, *divided, names, from_pictures=True)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -48,7 +48,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     key = ""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            keys = KEYS
+            keys: tuple[str, ...] = KEYS
             if not any(key in archive.files for key in KEYS[2:]):
                 keys = next((pair for pair in WHOLE if set(pair) <= set(archive.files)), KEYS)
             if any(key not in archive.files for key in keys):

@@ -8,50 +8,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from numbanet import losses, optimizers, schedules, zoo
 from numbanet.cli.configuration.kinds import parameters
+from numbanet.cli.configuration.section import NAME, Key, Section
+from numbanet.cli.configuration.watching import WATCHING_SECTIONS
 from numbanet.data import augment
 from numbanet.data.augment import Augment
 from numbanet.training.checkpoint import Checkpoint
 
-NAME = "name"
-
-
-@dataclass(frozen=True)
-class Key:
-    """One setting: the type of its value, from which number on it may be, and what it means."""
-
-    kind: Any
-    meaning: str
-    least: int | None = None
-
-
-@dataclass(frozen=True)
-class Section:
-    """Fixed `keys`, and a registry of `choices` where there is one; `leave_out`: arguments that are set elsewhere."""
-
-    meaning: str
-    keys: Mapping[str, Key]
-    choices: Mapping[str, Callable[..., Any]] | None = None
-    leave_out: tuple[str, ...] = ()
-
-    def options(self, name: str | None) -> dict[str, Any]:
-        """Argument -> type of what is called so; of all choices together for None."""
-        if self.choices is None:
-            return {}
-        kinds: dict[str, Any] = {}
-        for function in [self.choices[name]] if name is not None else self.choices.values():
-            for key, kind in parameters(function, self.leave_out).items():
-                kinds[key] = kinds.get(key, kind) | kind
-        return kinds
-
-    def known(self, name: str | None) -> dict[str, Any]:
-        """Key -> type, of all that may stand in the section."""
-        return {**{key: setting.kind for key, setting in self.keys.items()}, **self.options(name)}
-
+__all__ = ["AUGMENTATIONS", "NAME", "SECTIONS"]
 
 AUGMENTATIONS: dict[str, Callable[..., Augment]] = {
     name: functools.partial(Augment, **preset.config()) for name, preset in augment.NAMED.items()
@@ -63,6 +30,12 @@ SECTIONS: dict[str, Section] = {
             NAME: Key(str, "a data set's name, or a path to data of your own"),
             "folder": Key(str, "where data sets are kept, as --data-dir"),
             "limit": Key(int, "use only so many training and test examples", 1),
+            "task": Key(str, "classification, or regression for numbers to predict"),
+            "target": Key(str | int, "which column of a CSV that is: a name, or a number from 1 on, -1 for the last"),
+            "test_share": Key(float, "how much of data in one piece is tested on"),
+            "image_size": Key(tuple[int, int], "height and width that images of a folder are brought to"),
+            "validation": Key(float, "share of the training examples to watch instead of the test's"),
+            "balanced": Key(bool, "whether each class counts alike in the loss, however many examples it has"),
         },
     ),
     "model": Section(
@@ -81,6 +54,7 @@ SECTIONS: dict[str, Section] = {
             "batch_size": Key(int, "examples in one step", 1),
             "seed": Key(int, "the same seed, the same model, bit for bit", 0),
             "shuffle": Key(bool, "whether each epoch has an order of its own"),
+            "metrics": Key(list[str], "what is measured beside the loss and the usual"),
         },
     ),
     "optimizer": Section(
@@ -96,6 +70,14 @@ SECTIONS: dict[str, Section] = {
     "augment": Section(
         "how training images are distorted at random", {NAME: Key(str, "what to start from")}, AUGMENTATIONS
     ),
+    "mix": Section(
+        "training on mixtures of two examples",
+        {
+            "mixup": Key(float, "blends of both, in shares from Beta(mixup, mixup)"),
+            "cutmix": Key(float, "pieces of one image in another, in shares from Beta(cutmix, cutmix)"),
+        },
+    ),
+    **WATCHING_SECTIONS,
     "checkpoint": Section(
         "what is saved on the way",
         {

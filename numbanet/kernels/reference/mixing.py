@@ -34,10 +34,10 @@ def mix_pairs(
             kept = np.ones(shape)
             kept[max(top, 0) : max(top + high, 0), max(left, 0) : max(left + broad, 0)] = 0
             share = float(kept.mean())
-        kept = kept.reshape(-1)
+        own = kept.reshape(-1)
         # A pixel from one image alone must not be spoiled by an infinity in the other.
-        x[pair] = np.where(kept == 0, b, np.where(kept == 1, a, kept * a + (1 - kept) * b))
-        x[other] = np.where(kept == 0, a, np.where(kept == 1, b, kept * b + (1 - kept) * a))
+        x[pair] = np.where(own == 0, b, np.where(own == 1, a, own * a + (1 - own) * b))
+        x[other] = np.where(own == 0, a, np.where(own == 1, b, own * b + (1 - own) * a))
         shares[pair] = shares[other] = share
 
 

@@ -13,7 +13,7 @@ from numbanet.training.callbacks.logs import CsvLog, JsonLog
 from numbanet.training.callbacks.monitor import Monitor
 from numbanet.training.callbacks.nan_guard import NanGuard
 from numbanet.training.callbacks.plateau import ReduceOnPlateau
-from numbanet.training.callbacks.statistics import Statistics, TensorStatistics
+from numbanet.training.callbacks.statistics import Statistics, StatisticsLog, TensorStatistics
 from numbanet.training.callbacks.tensorboard import TensorBoard
 from numbanet.training.callbacks.time_limit import TimeLimit
 
@@ -29,6 +29,7 @@ __all__ = [
     "Progress",
     "ReduceOnPlateau",
     "Statistics",
+    "StatisticsLog",
     "TensorBoard",
     "TensorStatistics",
     "TimeLimit",

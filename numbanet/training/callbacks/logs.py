@@ -42,17 +42,21 @@ class Log(Callback):
 
     def on_epoch_end(self, progress: Progress) -> None:
         """One row."""
-        last = progress.history.last
         rate = float(progress.model.backend.to_numpy(progress.step.updater.rate)[0])
-        content = self.encode({"epoch": progress.epoch, "lr": rate, **last}, first=self._length == 0).encode()
+        self.write({"epoch": progress.epoch, "lr": rate, **progress.history.last})
+
+    def write(self, *rows: dict[str, Any]) -> None:
+        """Append rows. Raises `TrainingError`."""
         try:
             with self.path.open("ab") as file:
-                file.write(content)
+                for row in rows:
+                    content = self.encode(row, first=self._length == 0).encode()
+                    file.write(content)
+                    self._length += len(content)
         except OSError as error:
             raise TrainingError(f"{self.path}: the log cannot be written: {error.strerror or error}.") from error
-        self._length += len(content)
 
-    def encode(self, row: dict[str, float], first: bool) -> str:
+    def encode(self, row: dict[str, Any], first: bool) -> str:
         """The row as text, with its line ending."""
         raise NotImplementedError
 
@@ -71,7 +75,7 @@ class Log(Callback):
 class CsvLog(Log):
     """A table with a header; numbers as Python writes them, which read back to the same bits."""
 
-    def encode(self, row: dict[str, float], first: bool) -> str:
+    def encode(self, row: dict[str, Any], first: bool) -> str:
         """One line; before the first one, the names."""
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
@@ -84,7 +88,7 @@ class CsvLog(Log):
 class JsonLog(Log):
     """One JSON object a line; null for what is not finite, which JSON cannot say."""
 
-    def encode(self, row: dict[str, float], first: bool) -> str:
+    def encode(self, row: dict[str, Any], first: bool) -> str:
         """One line."""
         finite = {name: value if abs(value) < float("inf") else None for name, value in row.items()}
         return json.dumps(finite) + "\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numbanet.training.callbacks.base import Callback, Progress
+from numbanet.training.callbacks.logs import CsvLog
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,32 @@ class Statistics(Callback):
     def restore(self, state: Mapping[str, Any]) -> None:
         """All rows."""
         self.rows = [TensorStatistics(*row) for row in state["rows"]]
+
+
+class StatisticsLog(CsvLog):
+    """The same as a CSV file that grows: a row for each parameter and epoch."""
+
+    def __init__(self, path: str | PathLike[str], *, overwrite: bool = False, append: bool = False) -> None:
+        super().__init__(path, overwrite=overwrite, append=append)
+        self._statistics = Statistics()
+
+    def on_train_begin(self, progress: Progress) -> None:
+        """Begin the file, and to measure."""
+        super().on_train_begin(progress)
+        self._statistics.on_train_begin(progress)
+
+    def on_batches_end(self, progress: Progress) -> None:
+        """Measure."""
+        self._statistics.on_batches_end(progress)
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Write."""
+        self.write(*(vars(row) for row in self._statistics.of_epoch))
+        self._statistics.rows = []
+
+    def on_train_end(self, progress: Progress) -> None:
+        """No more."""
+        self._statistics.on_train_end(progress)
 
 
 def _measure(epoch: int, name: str, w: NDArray[Any], g: NDArray[Any], before: NDArray[Any]) -> TensorStatistics:

@@ -66,7 +66,9 @@ class ClassMetric(Metric):
     def __init__(self) -> None:
         super().__init__()
         self._binary = False
-        self._right = self._guessed = self._true = np.zeros(0)
+        self._right: NDArray[np.float64] = np.zeros(0)
+        self._guessed: NDArray[np.float64] = np.zeros(0)
+        self._true: NDArray[np.float64] = np.zeros(0)
 
     def check(self, loss: Loss, outputs: int) -> None:
         """Needs classes."""
@@ -81,13 +83,11 @@ class ClassMetric(Metric):
     def update(self, z: NDArray[Any], y: NDArray[Any]) -> None:
         """Count, for each class: how often it was found, guessed and true."""
         guesses, truth = (z > 0, y > 0.5) if self._binary else (_one_hot(z, z.argmax(axis=1)), _one_hot(z, y))
-        counts = [np.sum(which, axis=0, dtype=np.float64) for which in (guesses & truth, guesses, truth)]
         if self._true.size == 0:
-            self._right, self._guessed, self._true = counts
-        else:
-            self._right, self._guessed, self._true = (
-                old + new for old, new in zip((self._right, self._guessed, self._true), counts, strict=True)
-            )
+            self._right = self._guessed = self._true = np.zeros(z.shape[1])
+        self._right = self._right + (guesses & truth).sum(axis=0)
+        self._guessed = self._guessed + guesses.sum(axis=0)
+        self._true = self._true + truth.sum(axis=0)
 
     @property
     def per_class(self) -> NDArray[np.float64]:
