@@ -163,7 +163,8 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         packed = state.pop("_packed", None)
         super().__setstate__(state)
         if packed is not None:
-            self.model_ = serialize.build(*packed, Path("pickled estimator"), "cpu")
+            description, tensors = packed
+            self.model_ = serialize.build(description, tensors, Path("pickled estimator"), "cpu")
 
 
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]

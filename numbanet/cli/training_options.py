@@ -75,6 +75,10 @@ class TrainOptions:
         return cls(**{name: value for name, value in options.items() if name not in MORE}, more=more)
 
 
+def _given(options: TrainOptions, option: str) -> Any:
+    return options.more[option] if option in MORE else getattr(options, option)
+
+
 def configured(options: TrainOptions) -> Configuration:
     """File, then --set, then flags. Raises `ConfigError`."""
     configuration = Configuration()
@@ -84,8 +88,8 @@ def configured(options: TrainOptions) -> Configuration:
         configuration.add_assignment(assignment)
     flags: dict[str, dict[str, Any]] = {}
     for option, (section, key) in (FLAGS | MORE).items():
-        value = options.more[option] if option in MORE else getattr(options, option)
-        if value is not None and value != ():
+        value = _given(options, option)
+        if value is not None and not (option == "metrics" and not value):  # an option that may be repeated, and was not
             flags.setdefault(section, {})[key] = list(value) if isinstance(value, tuple) else value
     if options.augment is not None:
         flags["augment"] = {NAME: "none", **options.augment.config()}

@@ -58,4 +58,5 @@ def lr_range(
     axes.set_ylabel("loss of a batch", color=QUIET)
     axes.tick_params(which="both", color=LINE)
     axes.minorticks_off()
+    axes.xaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
     return sheet.figure
