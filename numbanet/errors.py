@@ -38,6 +38,14 @@ class BenchError(NumbanetError):
     """What was to be measured is none of what can be, or gives a wrong result."""
 
 
+class ConfigError(NumbanetError):
+    """A configuration says something that is not known, or not so."""
+
+
+class RunError(NumbanetError):
+    """A run folder cannot be found, read, written or used."""
+
+
 class TrainingError(NumbanetError):
     """Training cannot go on: the loss is no longer finite. `history`: what was measured until then."""
 

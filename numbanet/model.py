@@ -25,11 +25,13 @@ from numbanet.layers.normalize import Moments
 
 if TYPE_CHECKING:  # training stands on the model; the model's methods reach up only when they are called
     from numbanet.data.augment import Augment
+    from numbanet.data.mixing import Mix
     from numbanet.losses import Loss
     from numbanet.optimizers import Optimizer
     from numbanet.training.callbacks import Callback
     from numbanet.training.history import History
     from numbanet.training.metrics import Metric
+    from numbanet.training.snapshot import Snapshot
 
 DTYPES = ("float32", "float64")
 BINDINGS = 4  # batch sizes whose buffers are kept: training, its last batch, evaluation, its last batch
@@ -272,6 +274,8 @@ class Sequential:
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
         augment: Augment | str | None = None,
+        mix: Mix | str | None = None,
+        resume: Snapshot | str | PathLike[str] | None = None,
     ) -> History:
         """Train; see `numbanet.training.fit`."""
         from numbanet.training.fit import fit
@@ -289,6 +293,8 @@ class Sequential:
             callbacks=callbacks,
             shuffle=shuffle,
             augment=augment,
+            mix=mix,
+            resume=resume,
         )
 
     def evaluate(

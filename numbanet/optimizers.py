@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from numbanet import schedules
 from numbanet.arena import Arena
 from numbanet.backend import Array, Backend
-from numbanet.configurable import Configurable, check_number, choose
+from numbanet.configurable import Configurable, check_number, check_whole, choose
 from numbanet.errors import ModelError
 from numbanet.schedules import Constant, Schedule
 
@@ -27,6 +27,8 @@ NORM_CHUNK = 4096  # elements for each partial sum of the gradient's norm, as `c
 @dataclass(repr=False, eq=False)
 class Optimizer(Configurable):
     """What all optimizers take. `lr`: the learning rate, times the `schedule`'s factor at each step.
+
+    `accumulate`: a step is made after so many batches, by the mean of their gradients; see `Updater`.
 
     In this order: `clip_norm` scales the whole gradient down to that norm; `clip_value` bounds each element;
     `l1` and `l2` add l1 * sign(w) + l2 * w; `weight_decay` shrinks w by lr * weight_decay, apart from the
@@ -43,10 +45,12 @@ class Optimizer(Configurable):
     weight_decay: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         name = type(self).__name__
+        self.accumulate = check_whole(name, "accumulate", self.accumulate, 1)
         if self.schedule is not None:
             self.schedule = schedules.get(self.schedule)
         for field in ("lr", "l1", "l2", "weight_decay"):
@@ -55,9 +59,11 @@ class Optimizer(Configurable):
             if getattr(self, field) is not None:
                 check_number(name, field, getattr(self, field), 0.0, open_ends=True)
 
-    def start(self, arena: Arena, backend: Backend, steps: int | None = None) -> Updater:
-        """Bind to an arena, for a run of `steps` steps; all moments zero."""
-        return Updater(self, arena, backend, steps)
+    def start(
+        self, arena: Arena, backend: Backend, steps: int | None = None, epoch_steps: int | None = None
+    ) -> Updater:
+        """Bind to an arena, for a run of `steps` batches, `epoch_steps` an epoch; all moments zero."""
+        return Updater(self, arena, backend, steps, epoch_steps)
 
     def bind(self, kernels: Any, u: Updater) -> Callable[[], None]:
         """The kernel with all its arguments."""
@@ -65,9 +71,19 @@ class Optimizer(Configurable):
 
 
 class Updater:
-    """An optimizer at work on one arena: a call makes one step. Arrays are the device's, flat."""
+    """An optimizer at work on one arena: a call makes one step. Arrays are the device's, flat.
 
-    def __init__(self, optimizer: Optimizer, arena: Arena, backend: Backend, steps: int | None) -> None:
+    `before` and `after` are called at each step, between gradients and update and after that. `rate_factor` multiplies
+    the learning rate beside the schedule's factor: for what depends on how training goes.
+
+    With `accumulate` above 1, a call takes in a batch's gradient, and every so many calls, or `flush`, make a step by
+    their mean m, weighted as the losses are: m += w / (sum of w) * (g - m). That is the gradient of all these batches
+    as one, but for rounding; the same for any number of threads.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, arena: Arena, backend: Backend, steps: int | None, epoch_steps: int | None = None
+    ) -> None:
         self.optimizer = optimizer
         self.values, self.gradients = arena.values, arena.gradients
         self.moments: dict[str, Array] = {
@@ -79,11 +95,19 @@ class Updater:
         self.step = backend.zeros((1,), np.int64)
         self.rate[0], self.scale[0] = float(optimizer.lr), 1.0
         self.count = 0
+        self.before: list[Callable[[], None]] = []
+        self.after: list[Callable[[], None]] = []
         self._backend = backend
+        self._pending, self._weight = 0, 0.0
+        if optimizer.accumulate > 1:
+            self._mean = backend.zeros(arena.values.shape, arena.values.dtype)
+            self._average = backend.kernels.average
+            steps, epoch_steps = _updates(optimizer.accumulate, steps, epoch_steps)
         self._lr = float(optimizer.lr)
+        self._rate_factor = 1.0
         schedule = optimizer.schedule
-        changes = isinstance(schedule, Schedule) and not isinstance(schedule, Constant)
-        self._factor = schedule.plan(steps) if changes else None  # type: ignore[union-attr]
+        changes = isinstance(schedule, Schedule) and not (isinstance(schedule, Constant) and not schedule.warmup)
+        self._factor = schedule.plan(steps, epoch_steps) if changes else None  # type: ignore[union-attr]
         self._clip: Callable[[], None] | None = None
         if optimizer.clip_norm is not None:
             partials = backend.zeros((-(-arena.values.size // NORM_CHUNK),), np.float64)
@@ -100,31 +124,89 @@ class Updater:
         )
         self._apply = optimizer.bind(backend.kernels, self)
 
-    def __call__(self) -> None:
-        """Update the parameters by their gradients."""
+    @property
+    def accumulates(self) -> bool:
+        """Whether a step takes several batches."""
+        return self.optimizer.accumulate > 1
+
+    def __call__(self, weight: float = 1.0) -> None:
+        """Update the parameters by their gradients; or take in the gradient of a batch of this weight."""
+        if self.accumulates:
+            self._weight += weight
+            self._average(self._mean, self.gradients, weight / self._weight if self._weight else 0.0)
+            self._pending += 1
+            if self._pending == self.optimizer.accumulate:
+                self.flush()
+            return
+        self._update()
+
+    def flush(self) -> None:
+        """Make a step with the batches taken in so far; nothing where there are none."""
+        if self._pending:
+            self._average(self.gradients, self._mean, 1.0)
+            self._pending, self._weight = 0, 0.0
+            self._update()
+
+    def _update(self) -> None:
+        for act in self.before:
+            act()
         if self._factor is not None:
-            self.rate[0] = self._lr * self._factor(self.count)
+            self.rate[0] = self._lr * self._rate_factor * self._factor(self.count)
         self.count += 1
         self.step[0] = self.count
         if self._clip is not None:
             self._clip()
         self._apply()
+        for act in self.after:
+            act()
+
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied with, beside the schedule's factor; 1 at first."""
+        return self._rate_factor
+
+    @rate_factor.setter
+    def rate_factor(self, factor: float) -> None:
+        self._rate_factor = factor
+        self.rate[0] = self.next_rate
+
+    @property
+    def next_rate(self) -> float:
+        """The learning rate of the next step."""
+        scheduled = 1.0 if self._factor is None else self._factor(self.count)
+        return self._lr * self._rate_factor * scheduled
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copies of the moments, and the number of steps made (int64 [1])."""
+        """Copies of the moments, and the number of steps made (int64 [1]); of what is accumulated, where that is."""
         to_numpy = self._backend.to_numpy
         state = {name: np.array(to_numpy(array)) for name, array in self.moments.items()}
+        if self.accumulates:
+            state["accumulated"] = np.array(to_numpy(self._mean))
+            state["pending"] = np.array([self._pending, self._weight], np.float64)
         return {"step": np.array([self.count], np.int64), **state}
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a `state_dict` of an optimizer of the same kind on the same architecture."""
         expected = {"step": (1,), **{name: array.shape for name, array in self.moments.items()}}
+        if self.accumulates:
+            expected |= {"accumulated": self._mean.shape, "pending": (2,)}
         found = {name: np.shape(array) for name, array in state.items()}
         if found != expected:
             raise ModelError(f"{type(self.optimizer).__name__}: expected the state {expected}, got {found}.")
         self.count = int(state["step"][0])
         for name, array in self.moments.items():
             self._backend.copy(array, np.asarray(state[name]))
+        if self.accumulates:
+            self._backend.copy(self._mean, np.asarray(state["accumulated"]))
+            self._pending, self._weight = int(state["pending"][0]), float(state["pending"][1])
+
+
+def _updates(accumulate: int, batches: int | None, epoch_batches: int | None) -> tuple[int | None, int | None]:
+    """The steps of a run and of an epoch, from their batches; the last step of an epoch may have fewer of these."""
+    if batches is None or epoch_batches is None:
+        return (None if batches is None else -(-batches // accumulate)), None
+    an_epoch = -(-epoch_batches // accumulate)
+    return max(1, batches // epoch_batches * an_epoch), an_epoch
 
 
 @dataclass(repr=False, eq=False)

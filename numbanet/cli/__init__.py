@@ -15,7 +15,10 @@ import click
 from numbanet.cli.options import debug_option
 from numbanet.errors import unknown_name
 
-COMMANDS = ("train", "evaluate", "predict", "show", "summary", "data", "kernels", "bench", "doctor", "completion")
+COMMANDS = (
+    "train", "resume", "runs", "config", "evaluate", "predict", "show", "summary", "lr-find", "gradcheck", "data",
+    "kernels", "bench", "doctor", "completion",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):
@@ -28,7 +31,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; a name that is none ends with the nearest one that is."""
         if cmd_name in COMMANDS:
-            loaded: click.Command = import_module(f"numbanet.cli.{cmd_name}").command
+            loaded: click.Command = import_module(f"numbanet.cli.{cmd_name.replace('-', '_')}").command
             return loaded
         if not cmd_name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(unknown_name("command", cmd_name, COMMANDS))
@@ -49,7 +52,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     epilog="""\b
 Examples:
   numbanet train mnist                        a small network, in seconds
-  numbanet predict mnist-mlp.safetensors 0    what it sees in a test image
+  numbanet predict mnist-fastnet-001 0        what it sees in a test image
   numbanet train digits                       needs no network
   numbanet COMMAND --help                     options and examples
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from numbanet.cli.options import (
@@ -13,17 +15,19 @@ from numbanet.cli.options import (
     limit_option,
     split_option,
 )
+from numbanet.cli.own_data_options import reading_options
 
 
 @click.command(
     epilog="""\b
 Examples:
-  numbanet evaluate mnist-mlp.safetensors
-  numbanet evaluate mnist-mlp.safetensors --data digits
-  numbanet evaluate mnist-mlp.safetensors --split train --json"""
+  numbanet evaluate mnist-mlp-001
+  numbanet evaluate mnist-mlp-001 --data digits
+  numbanet evaluate mnist-mlp-001 --split train --json"""
 )
 @click.argument("model", type=click.Path())
 @click.option("--data", "data_set", type=DATA_SET, help="The data set. [default: the one it was trained on]")
+@reading_options
 @split_option
 @batch_size_option
 @limit_option
@@ -40,8 +44,16 @@ def command(
     as_json: bool,
     threads: int | None,
     device: str,
+    **reading: Any,
 ) -> None:
-    """Measure a saved model's accuracy and loss, for each class and on the whole."""
+    """Measure a saved model on a data set.
+
+    Accuracy and loss on the whole, precision, recall and F1 of each class, and which class is taken for which; for
+    numbers the mean errors and R2. How data of your own are read, the model remembers from its training.
+
+    MODEL is a run, by its folder or its name under runs/, or a model file.
+    """
     from numbanet.cli.evaluation import evaluate
 
-    evaluate(model, data_set, split, batch_size, limit, data_dir, as_json, threads, device)
+    given = {name: value for name, value in reading.items() if value is not None}
+    evaluate(model, data_set, split, batch_size, limit, data_dir, as_json, threads, device, given)

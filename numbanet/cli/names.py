@@ -59,3 +59,14 @@ def kernels() -> Collection[str]:
     from numbanet.bench import workloads
 
     return workloads.known()
+
+
+def schedules() -> Collection[str]:
+    """Schedules of the learning rate."""
+    from numbanet.schedules import SCHEDULES
+
+    return SCHEDULES.keys()
+
+
+# Written down, since the registry imports NumPy, which no help page does; a test compares the two.
+METRICS = ("accuracy", "top3", "top5", "precision", "recall", "f1", "mae", "mse", "r2")

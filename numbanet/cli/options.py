@@ -202,12 +202,11 @@ augment_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads to use. [default: all]"
 )
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes a CUDA GPU where one can be used.",
+DEVICE = click.Choice(["auto", "cpu", "cuda"])
+DEVICE_HELP = "Where to compute; auto takes a CUDA GPU where one can be used."
+device_option = click.option("--device", type=DEVICE, default="auto", show_default=True, help=DEVICE_HELP)
+runs_option = click.option(
+    "--runs", type=click.Path(), metavar="FOLDER", help="Where runs are kept. [default: NUMBANET_RUNS or runs, here]"
 )
 json_option = click.option(
     "--json",
@@ -222,6 +221,12 @@ split_option = click.option("--split", type=click.Choice(["train", "test"]), def
 def compute_options(function: Decorated) -> Decorated:
     """--threads, --device and --debug: what every command that computes takes."""
     return threads_option(device_option(debug_option(function)))
+
+
+def settable_compute_options(function: Decorated) -> Decorated:
+    """The same for commands whose configuration may say where to compute: None where nothing was said."""
+    device = click.option("--device", type=DEVICE, help=f"{DEVICE_HELP} [default: auto]")
+    return threads_option(device(debug_option(function)))
 
 
 def picture_options(function: Decorated) -> Decorated:

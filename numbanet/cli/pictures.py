@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbanet.cli.art import is_image
-from numbanet.errors import DataError, NumbanetError
+from numbanet.data.examples import table_inputs
+from numbanet.data.pictures import as_mode, fitted, opened
+from numbanet.data.table import load_features
+from numbanet.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -24,11 +28,19 @@ class Loaded(NamedTuple):
     remark: str = ""
 
 
-def load_file(path: Path, input_shape: Shape) -> Loaded:
-    """Read an .npy array or an image file. Raises `DataError` if it cannot be read or made to fit."""
+def load_file(path: Path, input_shape: Shape, as_drawn: bool = True, target: str | int | None = None) -> Loaded:
+    """Read an .npy array, a CSV or an image file. Raises `DataError` if it cannot be read or made to fit.
+
+    `target`: the column of a CSV that is none of the inputs.
+    """
     if not path.exists():
-        raise DataError(f"{path}: no such file. Name an image, an .npy file, or indices of test examples.")
-    return load_array(path, input_shape) if path.suffix == ".npy" else load_image(path, input_shape)
+        raise DataError(f"{path}: no such file. Name an image, an .npy file, a CSV, or indices of test examples.")
+    if path.suffix == ".npy":
+        return load_array(path, input_shape)
+    if path.name.endswith((".csv", ".csv.gz", ".tsv")):
+        rows = load_features(path, math.prod(input_shape), target)
+        return Loaded(table_inputs(rows).reshape(-1, *input_shape))
+    return load_image(path, input_shape, as_drawn)
 
 
 def load_array(path: Path, input_shape: Shape) -> Loaded:
@@ -61,61 +73,29 @@ def _as_input(path: Path, array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
-def load_image(path: Path, input_shape: Shape) -> Loaded:
+def load_image(path: Path, input_shape: Shape, as_drawn: bool = True) -> Loaded:
     """An image file as one example: gray or color as the model wants, resized, light background inverted.
 
-    MNIST and its relatives are bright on black; what people draw or scan is mostly dark on white.
+    MNIST and its relatives are bright on black; what people draw or scan is mostly dark on white. Where the model was
+    trained on image files, not `as_drawn`, an image stays as it is.
     """
     if not is_image(input_shape):
         raise DataError(f"{path}: the model wants examples of shape {input_shape}, which is not an image's.")
     height, width, channels = input_shape
-    with _opened(path) as image:
-        flat = _flattened(image).convert("L" if channels == 1 else "RGB")
+    with opened(path) as image:
+        flat = as_mode(image, channels)
         remarks = [f"resized from {image.width}x{image.height}"] if image.size != (width, height) else []
+    if not as_drawn:  # as a folder of images is read for training
+        return Loaded(fitted(flat, height, width).reshape(1, *input_shape), ", ".join(remarks))
     inverted = channels == 1 and _background(flat) > 127
-    pixels = _fitted(flat, width, height)
+    pixels = fitted(flat, height, width, round(_background(flat)) if channels == 1 else None)
     if inverted:
         pixels = 255 - pixels
         remarks.append("inverted, since its background is light")
     return Loaded(pixels.reshape(1, height, width, channels), ", ".join(remarks))
 
 
-def _opened(path: Path) -> PillowImage.Image:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise NumbanetError(
-            f'{path}: reading an image file needs Pillow. Install the extra: pip install "numbanet[plot]". '
-            "An .npy array works without it."
-        ) from None
-    try:
-        image = Image.open(path)
-        image.load()
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: expected an image or an .npy array; it cannot be read: {error}.") from error
-    return image
-
-
-def _flattened(image: PillowImage.Image) -> PillowImage.Image:
-    """Transparent pixels become white paper."""
-    from PIL import Image
-
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image.convert("RGBA"))
-
-
 def _background(image: PillowImage.Image) -> float:
     """The median of the outermost pixels, 0 to 255."""
     pixels = np.asarray(image)
     return float(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
-
-
-def _fitted(image: PillowImage.Image, width: int, height: int) -> NDArray[np.uint8]:
-    """Resize without distortion: what is missing to the model's proportions is filled with background."""
-    from PIL import Image, ImageOps
-
-    paper = round(_background(image)) if image.mode == "L" else None
-    fitted = ImageOps.pad(image, (width, height), method=Image.Resampling.LANCZOS, color=paper)
-    return np.array(fitted, dtype=np.uint8)

@@ -16,11 +16,11 @@ from numbanet.cli.options import (
 @click.command(
     epilog="""\b
 Examples:
-  numbanet predict mnist-mlp.safetensors 0 1 2        images of the test set
-  numbanet predict mnist-mlp.safetensors 0-9 --data kmnist
-  numbanet predict mnist-mlp.safetensors photo.png    needs the extra: plot
-  numbanet predict mnist-mlp.safetensors digits.npy --json
-  numbanet predict mnist-mlp.safetensors 7 --explain  and why, as a PNG file
+  numbanet predict mnist-mlp-001 0 1 2        images of the test set
+  numbanet predict mnist-mlp-001 0-9 --data kmnist
+  numbanet predict mnist-mlp-001 photo.png    needs the extra: plot
+  numbanet predict mnist-mlp-001 digits.npy --json
+  numbanet predict mnist-mlp-001 7 --explain  and why, as a PNG file
 
 An image file is turned gray, resized to the model's input, and inverted where its background is light."""
 )
@@ -52,7 +52,7 @@ def command(
 ) -> None:
     """Show images as text, with the probability of each class.
 
-    MODEL is a file that `numbanet train` saved. INPUT is an image file, an .npy array (one example or
+    MODEL is a run or a model file. INPUT is an image file, an .npy array (one example or
     several), or an index or a range of indices (0, 5-9) of test examples.
     """
     if (out is not None or overwrite) and not explain:

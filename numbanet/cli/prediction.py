@@ -23,11 +23,20 @@ from numbanet.cli.console import make_console
 from numbanet.cli.explaining import explained, explanation_files
 from numbanet.cli.loading import load_data
 from numbanet.cli.machine import set_up
-from numbanet.cli.model_files import check_fits, class_names, data_set_of, open_model
+from numbanet.cli.model_files import (
+    PICTURES,
+    check_fits,
+    class_names,
+    data_set_of,
+    open_model,
+    predicts_numbers,
+    reading_of,
+)
+from numbanet.cli.number_prediction import predict_numbers
 from numbanet.cli.picture_files import save_picture
 from numbanet.cli.pictures import load_file
 from numbanet.data import Dataset
-from numbanet.errors import DataError
+from numbanet.errors import DataError, PlotError
 from numbanet.model import PREDICT_BATCH, Sequential
 
 INDICES = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
@@ -35,14 +44,14 @@ INDICES = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 @dataclass(frozen=True)
 class Example:
-    """One input [*input_shape], where it comes from, a short name for it, its label where that is known, and
-    what was done to it.
+    """One input [*input_shape], where it comes from, a short name for it, its label (or its numbers) where that is
+    known, and what was done to it.
     """
 
     x: NDArray[Any]
     source: str
     tag: str
-    label: int | None = None
+    label: Any = None
     remark: str = ""
 
 
@@ -67,9 +76,15 @@ def predict(
     model = open_model(path, set_up(console, threads, device))
     dataset = None
     if data_set is not None or any(_is_index(text) for text in inputs):
-        dataset = load_data(console, data_set_of(model, data_set), data_dir)
+        name = data_set_of(model, data_set)
+        dataset = load_data(console, name, data_dir, reading=reading_of(model, name))
         check_fits(model, path, dataset)
     examples = [example for text in inputs for example in _examples(text, model, dataset)]
+    if predicts_numbers(model):
+        if with_explanation:
+            raise PlotError(f"{path}: --explain draws what decides between classes; this model predicts numbers.")
+        predict_numbers(console, path, model, examples, as_json)
+        return
     names = class_names(model, dataset)
     files: Sequence[Path | None] = [None] * len(examples)
     if with_explanation:
@@ -78,7 +93,7 @@ def predict(
     for example, file in zip(examples, files, strict=True):
         with compilation_shown(console):
             probabilities = class_probabilities(model, example.x[np.newaxis])[0]
-        result = _as_result(example, names, probabilities)
+        result = _as_result(example, names, probabilities, top)
         if not as_json:
             _show(console, example, names, probabilities, top)
         if file is not None:
@@ -108,7 +123,8 @@ def _examples(text: str, model: Sequential, dataset: Dataset | None) -> Iterator
     if dataset is not None and _is_index(text):
         yield from _test_examples(text, dataset)
         return
-    loaded = load_file(Path(text).expanduser(), model.input_shape)
+    target = reading_of(model, text).get("target")
+    loaded = load_file(Path(text).expanduser(), model.input_shape, not model.meta.get(PICTURES), target)
     stem = Path(text).stem
     for index, x in enumerate(loaded.x):
         source, tag = (text, stem) if len(loaded.x) == 1 else (f"{text}[{index}]", f"{stem}-{index}")
@@ -123,7 +139,8 @@ def _test_examples(text: str, dataset: Dataset) -> Iterator[Example]:
     if not first <= last < len(y):
         raise DataError(f"{text}: {dataset.name} has {len(y):,} test examples: 0 to {len(y) - 1}.")
     for index in range(first, last + 1):
-        yield Example(x[index], f"{dataset.name} test {index}", str(index), int(y[index]))
+        label = int(y[index]) if dataset.classes else y[index]
+        yield Example(x[index], f"{dataset.name} test {index}", str(index), label)
 
 
 def _show(console: Console, example: Example, names: Sequence[str], probabilities: NDArray[Any], top: int) -> None:
@@ -158,12 +175,14 @@ def headline(example: Example, names: Sequence[str], probabilities: NDArray[Any]
     return text
 
 
-def _as_result(example: Example, names: Sequence[str], probabilities: NDArray[Any]) -> dict[str, Any]:
-    best = int(np.argmax(probabilities))
+def _as_result(example: Example, names: Sequence[str], probabilities: NDArray[Any], top: int) -> dict[str, Any]:
+    order = np.argsort(-probabilities, kind="stable")
+    best = int(order[0])
     result: dict[str, Any] = {
         "input": example.source,
         "class": names[best],
         "index": best,
+        "top": [{"class": names[i], "probability": float(probabilities[i])} for i in order[:top]],
         "probabilities": {name: float(p) for name, p in zip(names, probabilities, strict=True)},
     }
     if example.label is not None:

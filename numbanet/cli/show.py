@@ -39,9 +39,9 @@ def examples_options(function: Decorated) -> Decorated:
 @click.group(
     epilog="""\b
 Examples:
-  numbanet show filters mnist-mlp.safetensors    what its first layer seeks
-  numbanet show confusion mnist-mlp.safetensors  what it takes for what
-  numbanet show mistakes mnist-mlp.safetensors   where it is sure, and wrong
+  numbanet show filters mnist-mlp-001    what its first layer seeks
+  numbanet show confusion mnist-mlp-001  what it takes for what
+  numbanet show mistakes mnist-mlp-001   where it is sure, and wrong
 
 Needs matplotlib: pip install "numbanet[plot]"."""
 )
@@ -56,8 +56,8 @@ def command() -> None:
 @command.command(
     epilog="""\b
 Examples:
-  numbanet show filters mnist-mlp.safetensors
-  numbanet show filters mnist-mlp.safetensors --count 16 --out filters.png"""
+  numbanet show filters mnist-mlp-001
+  numbanet show filters mnist-mlp-001 --count 16 --out filters.png"""
 )
 @model_argument
 @count_option(64, "How many filters.")
@@ -78,8 +78,8 @@ def filters(model: str, count: int, out: str | None, overwrite: bool, as_json: b
 @command.command(
     epilog="""\b
 Examples:
-  numbanet show activations mnist-mlp.safetensors
-  numbanet show activations mnist-mlp.safetensors --index 7 --count 64"""
+  numbanet show activations mnist-mlp-001
+  numbanet show activations mnist-mlp-001 --index 7 --count 64"""
 )
 @model_argument
 @click.option("--index", type=click.IntRange(min=0), default=0, show_default=True, help="Which example.")
@@ -104,9 +104,9 @@ def activations(index: int, count: int, out: str | None, overwrite: bool, as_jso
 @command.command(
     epilog="""\b
 Examples:
-  numbanet show confusion mnist-mlp.safetensors
-  numbanet show confusion mnist-mlp.safetensors --split train --out train.png
-  numbanet show confusion mnist-mlp.safetensors --json | tail -n 1"""
+  numbanet show confusion mnist-mlp-001
+  numbanet show confusion mnist-mlp-001 --split train --out train.png
+  numbanet show confusion mnist-mlp-001 --json | tail -n 1"""
 )
 @model_argument
 @examples_options
@@ -126,8 +126,8 @@ def confusion(out: str | None, overwrite: bool, as_json: bool, **trial: Any) -> 
 @command.command(
     epilog="""\b
 Examples:
-  numbanet show mistakes mnist-mlp.safetensors
-  numbanet show mistakes mnist-mlp.safetensors --count 50 --split train"""
+  numbanet show mistakes mnist-mlp-001
+  numbanet show mistakes mnist-mlp-001 --count 50 --split train"""
 )
 @model_argument
 @count_option(24, "How many mistakes.")

@@ -19,13 +19,14 @@ from numbanet.cli.console import make_console, say
 from numbanet.cli.features import first_filters, layer_outputs
 from numbanet.cli.loading import load_data
 from numbanet.cli.machine import set_up
-from numbanet.cli.model_files import check_fits, class_names, data_set_of, open_model
+from numbanet.cli.model_files import check_fits, class_names, data_set_of, open_model, reading_of
 from numbanet.cli.picture_files import picture_file, save_picture
 from numbanet.cli.prediction import Example, class_probabilities, headline
 from numbanet.data import Dataset
 from numbanet.data.dataset import Images, Labels
 from numbanet.errors import DataError, PlotError
 from numbanet.model import PREDICT_BATCH, Sequential
+from numbanet.training.metrics import confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class Trial:
     def open(self, console: Console) -> tuple[Sequential, Dataset, Images, Labels]:
         """The model, the data set, and those of its examples that were asked for."""
         model = open_model(self.model, set_up(console, self.threads, self.device))
-        dataset = load_data(console, data_set_of(model, self.data_set), self.data_dir, self.limit)
+        name = data_set_of(model, self.data_set)
+        dataset = load_data(console, name, self.data_dir, self.limit, reading_of(model, name))
+        if not dataset.classes:
+            raise PlotError(f"{self.model}: it predicts numbers, and what is drawn here are classes.")
         check_fits(model, self.model, dataset)
         x, y = dataset.train if self.split == "train" else dataset.test
         return model, dataset, x, y
@@ -106,7 +110,7 @@ def show_confusion(trial: Trial, out: str | None, overwrite: bool, as_json: bool
     model, dataset, x, y = trial.open(console)
     guesses = np.argmax(trial.probabilities(console, model, x), axis=1)
     n = dataset.num_classes
-    counts = np.bincount(y * n + guesses, minlength=n * n).reshape(n, n)
+    counts = confusion_matrix(y, guesses, n)
     figure = plots.confusion(counts, dataset.classes, f"{trial.name} on the {trial.split} examples of {dataset.name}")
     save_picture(console, plots.to_png(figure), file)
     accuracy = float(np.mean(guesses == y))

@@ -20,7 +20,7 @@ from numbanet.cli.options import (
 @click.command(
     epilog="""\b
 Examples:
-  numbanet summary mnist-mlp.safetensors
+  numbanet summary mnist-mlp-001
   numbanet summary --model mlp --data mnist --hidden 512,512"""
 )
 @click.argument("file", metavar="[MODEL]", type=click.Path(), required=False)
@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Show a model's layers: output shapes, parameters, multiply-adds, memory.
 
-    MODEL is a file that `numbanet train` saved; or name an untrained model with --model.
+    MODEL is a run or a model file; or name an untrained model with --model.
     """
     if (file is None) == (model is None):
         raise click.UsageError("name either a MODEL file or a model with --model NAME.")

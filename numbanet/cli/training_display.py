@@ -7,17 +7,21 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from numbanet.cli.clock import seconds_since_start
 from numbanet.cli.console import is_live, rate_in_words, say
+from numbanet.cli.measures import main_metric, shown
 from numbanet.training.callbacks import Callback
 from numbanet.training.callbacks import Progress as TrainingProgress
 
 
 class TrainingDisplay(Callback):
-    """Prints to `console`; `seconds_to_first_step` is from the start of the process to the end of a step."""
+    """Prints to `console`, calling the examples that are `watched` so.
+
+    `seconds_to_first_step` is from the start of the process to the end of a step.
+    """
 
     interval = 0.1  # seconds between two frames: each costs about 2 ms, which is then 2% of training at most
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, watched: str = "test") -> None:
+        self.console, self.watched = console, watched
         self.bar: Progress | None = None
         self.seconds_to_first_step: float | None = None
         self.seconds = 0.0
@@ -55,9 +59,13 @@ class TrainingDisplay(Callback):
     def on_epoch_end(self, progress: TrainingProgress) -> None:
         """One line."""
         self.seconds = progress.seconds
-        metrics = progress.metrics
-        line = f"{_epoch(progress)}   loss {progress.loss:.4f}   accuracy {100 * metrics['accuracy']:.2f}%"
-        line += f"   test {100 * metrics['val_accuracy']:.2f}%"
+        metrics, main = progress.metrics, main_metric(progress.metrics)
+        line = f"{_epoch(progress)}   loss {shown('loss', progress.loss)}"
+        if main is not None:
+            line += f"   {main} {shown(main, metrics[main])}   {self.watched} {shown(main, metrics[f'val_{main}'])}"
+        for name, value in metrics.items():
+            if name.startswith("val_") and name not in ("val_loss", f"val_{main}"):
+                line += f"   {name.removeprefix('val_')} {shown(name, value)}"
         say(self.console, f"{line}   {rate_in_words(progress.samples_per_second)} samples/s")
 
     def on_train_end(self, progress: TrainingProgress) -> None:
@@ -71,10 +79,11 @@ def _epoch(progress: TrainingProgress) -> str:
 
 
 def _numbers(progress: TrainingProgress, done: int) -> str:
-    accuracy = 100 * progress.metrics.get("accuracy", 0.0)
+    main = main_metric(progress.metrics)
+    measured = "" if main is None else f"  {main} {shown(main, progress.metrics[main])}"
     left = progress.seconds * (progress.epochs * progress.examples / done - 1)
     return (
-        f"loss {progress.loss:.4f}  accuracy {accuracy:.2f}%  "
+        f"loss {shown('loss', progress.loss)}{measured}  "
         f"{rate_in_words(progress.samples_per_second)}/s  {_clock(left)} left"
     )
 

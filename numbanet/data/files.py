@@ -9,7 +9,9 @@ from numbanet.data.dataset import Dataset
 from numbanet.data.datasets import Source
 from numbanet.data.examples import assemble
 from numbanet.data.idx import read_idx
+from numbanet.data.image_folder import has_images, load_images
 from numbanet.data.npz import load_npz
+from numbanet.data.reading import Reading
 from numbanet.data.table import load_csv, load_csv_pair
 from numbanet.errors import DataError
 
@@ -26,8 +28,8 @@ IDX_FILES = (
     "t10k-labels-idx1-ubyte",
 )
 KINDS = (
-    "a folder with four IDX files (or train.csv and test.csv), an .npz with x_train, y_train, x_test and "
-    "y_test, or a CSV with the label first"
+    "a folder with four IDX files (or train.csv and test.csv, or one folder of images a class), an .npz with x_train, "
+    "y_train, x_test and y_test, or a CSV with the label first"
 )
 
 
@@ -37,14 +39,14 @@ def looks_like_path(text: str) -> bool:
     return "/" in text or "\\" in text or text.startswith("~") or path.suffix != "" or path.exists()
 
 
-def load_path(path: Path, seed: int) -> Dataset:
-    """The user's own data at `path`; `seed` chooses the test rows of a single CSV.
+def load_path(path: Path, reading: Reading) -> Dataset:
+    """The user's own data at `path`; data in one piece are divided as `reading` says.
 
     Raises `DataError` naming the file, what was expected and what was found.
     """
     path = path.expanduser()
     if path.is_dir():
-        return load_folder(path)
+        return load_folder(path, reading)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder. A data set of your own is {KINDS}.")
     try:
@@ -53,30 +55,34 @@ def load_path(path: Path, seed: int) -> Dataset:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if start[:2] == b"PK":
-        return load_npz(path)
+        return load_npz(path, reading)
     if start[:3] == b"\0\0\x08" or IDX_NAME.fullmatch(path.name):
         raise DataError(f"{path}: one IDX file is not a data set. Name the folder of all four: {path.parent}")
     if start[:2] == b"\x1f\x8b" or b"\0" not in start:
-        return load_csv(path, seed)
+        return load_csv(path, reading)
     raise DataError(f"{path}: expected {KINDS}, found a file that starts with the bytes {start[:8].hex(' ')}.")
 
 
-def load_folder(folder: Path) -> Dataset:
-    """A folder with MNIST's four IDX files, gzipped or not, or two CSVs, `*train.csv` and `*test.csv`."""
+def load_folder(folder: Path, reading: Reading) -> Dataset:
+    """A folder with MNIST's four IDX files, gzipped or not; two CSVs, `*train.csv` and `*test.csv`; or images."""
     files = idx_files(folder)
+    if not files and has_images(folder):
+        return load_images(folder, reading)
     if len(files) == 4:
         arrays = [read_idx(file) for file in files.values()]
         x_train, y_train, x_test, y_test = arrays
         where = [str(file) for file in files.values()]
         name = folder.resolve().name
-        return assemble(name, (x_train, y_train), (x_test, y_test), (where[0], where[1], where[2], where[3]))
+        return assemble(
+            name, (x_train, y_train), (x_test, y_test), (where[0], where[1], where[2], where[3]), reading.task
+        )
     tables = [sorted(folder.glob(f"*{part}.csv")) for part in ("train", "test")]
     if not files and [len(found) for found in tables] == [1, 1]:
-        return load_csv_pair(tables[0][0], tables[1][0])
+        return load_csv_pair(tables[0][0], tables[1][0], reading)
     missing = [name for name, role in zip(IDX_FILES, ROLES, strict=True) if role not in files]
     raise DataError(
-        f"{folder}: expected four IDX files (or train.csv and test.csv), missing {', '.join(missing)} "
-        "(each may end in .gz). Put them there, or name another folder."
+        f"{folder}: expected four IDX files (or train.csv and test.csv, or one folder of images a class), missing "
+        f"{', '.join(missing)} (each may end in .gz). Put them there, or name another folder."
     )
 
 

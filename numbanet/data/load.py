@@ -13,6 +13,7 @@ from numbanet.data.datasets import DIGITS, SOURCES, RemoteFile, Source, availabl
 from numbanet.data.files import idx_files, idx_folder, load_path, looks_like_path
 from numbanet.data.idx import GZIP_MAGIC, read_idx
 from numbanet.data.progress import Reporter, SilentReporter
+from numbanet.data.reading import Reading
 from numbanet.data.storage import data_root
 from numbanet.errors import DataError, unknown_name
 
@@ -25,19 +26,28 @@ def load(
     limit: int | None = None,
     seed: int = 0,
     allow_download: bool = True,
+    task: str = "classification",
+    target: str | int | None = None,
+    test_share: float = 0.2,
+    image_size: tuple[int, int] | None = None,
 ) -> Dataset:
     """Load a data set: `"mnist"`, `"fashion-mnist"`, `"kmnist"`, `"digits"`, or a path to data of one's own.
 
     A published set is fetched once, checked and kept in `data_dir`, else `$NUMBANET_DATA`, else the user's
     cache folder; a `data_dir` that itself holds the four IDX files works too. Data of one's own: a folder of
-    IDX files, an `.npz` with x_train, y_train, x_test and y_test, or a CSV with the label first.
+    IDX files, one with a folder of images for each class, an `.npz` with x_train, y_train, x_test and y_test (or x
+    and y), or a CSV with the label first.
 
     `limit` keeps the first so many training and test examples. `seed` varies `"digits"` and chooses the test
-    rows of a single CSV. `reporter` is told about progress. Raises `DataError`.
+    examples of data in one piece. `reporter` is told about progress. For data of one's own `task`, `target`,
+    `test_share` and `image_size` are as in `Reading`. Raises `DataError`.
     """
     check_limit(limit)
+    reading = Reading(task, target, test_share, image_size, seed)
     if not isinstance(name_or_path, str):
-        return load_path(Path(name_or_path), seed).first(limit)
+        return load_path(Path(name_or_path), reading).first(limit)
+    if name_or_path in available():
+        reading.check_published(name_or_path)
     if name_or_path == DIGITS:
         from numbanet.data.digits import generate
 
@@ -46,9 +56,10 @@ def load(
         report = reporter or SilentReporter()
         return _published(SOURCES[name_or_path], data_root(data_dir), report, allow_download).first(limit)
     if looks_like_path(name_or_path):
-        return load_path(Path(name_or_path), seed).first(limit)
+        return load_path(Path(name_or_path), reading).first(limit)
     raise DataError(
-        unknown_name("data set", name_or_path, available()) + " Or give a path: a folder of IDX files, an .npz, a CSV."
+        unknown_name("data set", name_or_path, available())
+        + " Or give a path: a folder of IDX files or of images, an .npz, a CSV."
     )
 
 

@@ -69,8 +69,6 @@ __all__ = [
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
-        GRU,
-        LSTM,
         Activation,
         AvgPool1D,
         AvgPool2D,
@@ -84,11 +82,13 @@ LAYERS: dict[str, type[Layer]] = {
         Dropout,
         Embedding,
         Flatten,
+        GRU,
         GlobalAvgPool1D,
         GlobalAvgPool2D,
         GlobalMaxPool1D,
         GlobalMaxPool2D,
         GroupNorm,
+        LSTM,
         LastStep,
         LayerNorm,
         Masking,

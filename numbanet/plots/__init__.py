@@ -10,20 +10,25 @@ from __future__ import annotations
 
 from numbanet.plots.canvas import require_matplotlib, to_png
 from numbanet.plots.confusion import confusion
+from numbanet.plots.curves import Curves, curves
 from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
+from numbanet.plots.lr_range import lr_range
 from numbanet.plots.mistakes import Mistake, mistakes
 from numbanet.plots.roofline import Point, roofline
 
 __all__ = [
+    "Curves",
     "Explained",
     "Mistake",
     "Point",
     "confusion",
+    "curves",
     "explanation",
     "feature_maps",
     "filters",
+    "lr_range",
     "mistakes",
     "require_matplotlib",
     "roofline",

@@ -11,6 +11,7 @@ from numbanet.backend import Array
 from numbanet.data.augment import Augment
 from numbanet.data.batches import order
 from numbanet.data.dataset import Dataset
+from numbanet.data.mixing import Mix
 from numbanet.errors import ModelError
 from numbanet.inputs import BYTE_SCALE
 from numbanet.losses import Loss
@@ -22,16 +23,26 @@ class Feed:
 
     The buffers of a batch are overwritten by the next one of the same size. With `augment` the inputs are
     distorted at random, as the model's seed, its count of steps and the row in the data decide: training that
-    goes on from a saved model goes on with the same random numbers.
+    goes on from a saved model goes on with the same random numbers. With `mix` examples are then mixed in pairs, and
+    labels become probabilities.
     """
 
     def __init__(
-        self, model: Sequential, x: Any, y: Any, loss: Loss, where: tuple[str, str], augment: Augment | None = None
+        self,
+        model: Sequential,
+        x: Any,
+        y: Any,
+        loss: Loss,
+        where: tuple[str, str],
+        augment: Augment | None = None,
+        mix: Mix | None = None,
     ) -> None:
         inputs = model.checked_inputs(x, where[0])
         targets = loss.targets(y, model.output_shape, model.dtype, where[1])
         if len(inputs) != len(targets):
             raise ModelError(f"{where[1]}: expected as many targets as examples, {len(inputs)}, got {len(targets)}.")
+        if mix and targets.ndim == 1:
+            targets = np.eye(model.output_shape[-1], dtype=model.dtype)[targets]
         backend = model.backend
         self.examples = len(inputs)
         self._model = model
@@ -48,7 +59,14 @@ class Feed:
         self._target_arguments: tuple[float, ...] = ()
         if targets.ndim == 2:
             self._gather_targets, self._target_arguments = backend.kernels.gather, (1.0,)
+        self._mix: Callable[..., None] | None = None
+        if mix:
+            mix.check(model.input_shape)
+            self._mix, self._blend = backend.kernels.mix_pairs, backend.kernels.blend_pairs
+            tables = tuple(backend.from_numpy(table) for table in mix.tables())
+            self._mix_arguments = (mix.shape(model.input_shape), *tables, model.seed, model.step)
         self._y: dict[int, Array] = {}
+        self._shares: dict[int, Array] = {}
         self._n = 0
 
     @property
@@ -75,6 +93,11 @@ class Feed:
             self._now = self._y[n]
         self._gather(binding.input_rows, self._data, rows, *self._arguments)
         self._gather_targets(self._now, self._targets, rows, *self._target_arguments)
+        if self._mix is not None:
+            if n not in self._shares:
+                self._shares[n] = self._model.backend.empty((n,), self._model.dtype)
+            self._mix(binding.input_rows, self._shares[n], *self._mix_arguments)
+            self._blend(self._now, self._shares[n])
         return binding.input, self._now
 
 

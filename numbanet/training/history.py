@@ -22,6 +22,10 @@ class History(Mapping[str, list[float]]):
         for name, value in results.items():
             self._columns.setdefault(name, []).append(value)
 
+    def restore(self, columns: Mapping[str, list[float]]) -> None:
+        """Become a history that was saved."""
+        self._columns = {name: list(column) for name, column in columns.items()}
+
     @property
     def epochs(self) -> int:
         """Epochs completed."""

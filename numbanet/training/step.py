@@ -29,7 +29,9 @@ INT64 = np.dtype(np.int64)
 class TrainStep:
     """A training step of `model`; it holds the optimizer's state.
 
-    `optimizer` and `loss` by name or object. `steps`, the length of the run, is for schedules that need it.
+    `optimizer` and `loss` by name or object. `steps` and `epoch_steps`, the lengths of the run and of an epoch in
+    batches, are for schedules that need them. Where the optimizer accumulates several batches, the last of them makes
+    the update, or `updater.flush()`.
     `totals` float64 [4] adds up, over all steps since it was last zeroed: the weighted losses, the weights,
     the correct predictions and the examples.
     """
@@ -41,13 +43,15 @@ class TrainStep:
         loss: Loss | str = "cross_entropy",
         *,
         steps: int | None = None,
+        epoch_steps: int | None = None,
     ) -> None:
         self.model = model
         self.loss = losses.get(loss)
         self.loss.check_outputs(model.output_shape, model.output_function)
-        self.updater = optimizers.get(optimizer).start(model.arena, model.backend, steps)
+        self.updater = optimizers.get(optimizer).start(model.arena, model.backend, steps, epoch_steps)
         model.loss = self.loss
         self.totals = model.backend.zeros((4,), np.float64)
+        self._weighted = self.updater.accumulates
         self._own_totals = model.backend.zeros((4,), np.float64)
         self._target_type: np.dtype[Any] | None = None
         self._target_axes = 0
@@ -91,9 +95,13 @@ class TrainStep:
             self._bind(n, y)
         model.step[0] += 1
         z = model.run_forward(x, True)
+        weight = float(self.totals[1]) if self._weighted else 0.0
         z = self._objective(self.totals, self._losses, self._dz, z, y)
         model.run_backward(self._dz)
-        self.updater()
+        if self._weighted:
+            self.updater(float(self.totals[1]) - weight)
+        else:
+            self.updater()
         return z
 
     def _bind(self, n: int, y: Array) -> None:

@@ -21,6 +21,7 @@ from numbanet.zoo.dense import mlp
 from numbanet.zoo.recipe import Recipe
 from numbanet.zoo.recurrent import gru, lstm, rnn
 from numbanet.zoo.residual import resnet
+from numbanet.zoo.units import in_units_of
 
 __all__ = [
     "MODELS",
@@ -62,9 +63,10 @@ RECIPES = {
 
 
 def build(name: str, dataset: Dataset, **options: Any) -> Sequential:
-    """The model `name` for the inputs and the classes of a data set, with `options` of its function.
+    """The model `name` for the inputs and the classes, or the targets, of a data set, with `options` of its function.
 
-    Inputs that are not bytes are normalized, unless `normalize` says otherwise. Raises `ModelError`.
+    Inputs that are not bytes are normalized, unless `normalize` says otherwise; outputs of regression are in the units
+    of the targets. Raises `ModelError`.
     """
     function = _known(name)
     arguments = inspect.signature(function).parameters
@@ -73,7 +75,8 @@ def build(name: str, dataset: Dataset, **options: Any) -> Sequential:
             raise ModelError(f"model {name}: {unknown_name('option', option, list(arguments)[2:])}")
     if "normalize" in arguments:
         options.setdefault("normalize", dataset.train[0].dtype != np.uint8)
-    return function(dataset.input_shape, dataset.num_classes, **options)
+    model = function(dataset.input_shape, dataset.outputs, **options)
+    return model if dataset.classes else in_units_of(model, dataset.train[1])
 
 
 def default_for(dataset: Dataset, options: Collection[str] = ()) -> str:

@@ -13,7 +13,7 @@ from .helpers import QUICK, numbanet
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `digits-mlp.safetensors`; the kernels are compiled."""
     folder = tmp_path_factory.mktemp("warm")
-    done = numbanet("train", "digits", *QUICK, cwd=folder, timeout=300)
+    done = numbanet("train", "digits", *QUICK, "--out", "digits-mlp.safetensors", cwd=folder, timeout=300)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -19,8 +19,8 @@ def test_training_notes_it_in_the_model(warm: Path, tmp_path: Path) -> None:
     assert "training images distorted by shift=2,rotate=10" in done.stderr
     noted = nn.Augment(shift=2, rotate=10).config()
     assert json.loads(done.stdout)["augment"] == noted
-    assert nn.load(tmp_path / "digits-mlp.safetensors").meta["augment"] == noted
-    done = numbanet("evaluate", "digits-mlp.safetensors", cwd=tmp_path)
+    assert nn.load(tmp_path / "runs/digits-mlp-001/model.safetensors").meta["augment"] == noted
+    done = numbanet("evaluate", "digits-mlp-001", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -18,6 +18,8 @@ PAGES = [
     [],
     *([name] for name in COMMANDS),
     *(["data", name] for name in ("list", "fetch", "verify", "show")),
+    *(["config", name] for name in ("init", "show")),
+    *(["runs", name] for name in ("list", "show", "compare", "plot", "rm")),
     *(["show", name] for name in ("filters", "activations", "confusion", "mistakes")),
 ]
 

@@ -67,7 +67,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 def test_without_pillow_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.png").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(NumbanetError, match=r"numbanet\[plot\]"):
+    with pytest.raises(NumbanetError, match=r"numbanet\[images\]"):
         load_file(tmp_path / "x.png", SHAPE)
 
 

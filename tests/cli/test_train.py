@@ -13,6 +13,7 @@ import numbanet as nn
 
 from .helpers import QUICK, assert_fails, numbanet
 
+DIVERGING = [*QUICK, "--optimizer", "sgd", "--lr", "1e30"]
 PROMISED = {
     "test_accuracy": float,
     "test_loss": float,
@@ -38,10 +39,10 @@ def test_lines_table_and_a_model_that_can_be_loaded(warm: Path, tmp_path: Path) 
     assert done.stderr == ""
     for epoch in (1, 2):
         assert f"\nepoch {epoch}/2   loss " in done.stdout
-    for name in ("test accuracy", "test loss", "training", "parameters", "saved"):
+    for name in ("test accuracy", "test loss", "training", "parameters", "run"):
         assert f"\n  {name} " in done.stdout
     assert "\x1b" not in done.stdout
-    model = nn.load(tmp_path / "digits-mlp.safetensors")
+    model = nn.load(tmp_path / "runs/digits-mlp-001/model.safetensors")
     assert model.input_shape == (28, 28, 1)
     assert model.output_shape == (10,)
 
@@ -102,10 +103,10 @@ def test_another_loss_learns_classes_too(loss: str, warm: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     accuracy = last_line(done.stdout)["test_accuracy"]
     assert accuracy > 0.8
-    done = numbanet("evaluate", "digits-mlp.safetensors", "--json", cwd=tmp_path)
+    done = numbanet("evaluate", "digits-mlp-001", "--json", cwd=tmp_path)
     assert last_line(done.stdout)["accuracy"] == pytest.approx(accuracy)
     if loss == "mse":
-        done = numbanet("predict", "digits-mlp.safetensors", "0", cwd=tmp_path)
+        done = numbanet("predict", "digits-mlp-001", "0", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
 
@@ -127,10 +128,9 @@ def test_a_csv_of_ones_own(warm: Path, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "own.csv", rows, fmt="%d", delimiter=",")
     done = numbanet("train", "own.csv", "--epochs", "5", "--hidden", "16", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "own-mlp.safetensors").exists()
-    done = numbanet("evaluate", "own-mlp.safetensors", cwd=tmp_path)
+    done = numbanet("evaluate", "own-mlp-001", cwd=tmp_path)
     assert_fails(done, 1, "--data")
-    done = numbanet("evaluate", "own-mlp.safetensors", "--data", "own.csv", cwd=tmp_path)
+    done = numbanet("evaluate", "runs/own-mlp-001", "--data", "own.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -175,10 +175,15 @@ def test_cuda_that_is_not_there_is_never_replaced(tmp_path: Path) -> None:
     assert_fails(numbanet("train", "digits", "--device", "cuda", cwd=tmp_path), 1, "cuda")
 
 
-def test_training_that_diverges_saves_nothing(warm: Path, tmp_path: Path) -> None:
-    done = numbanet("train", "digits", *QUICK, "--optimizer", "sgd", "--lr", "1e30", cwd=tmp_path)
+def test_training_that_diverges_saves_no_model(warm: Path, tmp_path: Path) -> None:
+    done = numbanet("train", "digits", *DIVERGING, cwd=tmp_path)
     assert_fails(done, 1, "diverged", "learning rate")
-    assert list(tmp_path.iterdir()) == []
+    run = tmp_path / "runs/digits-mlp-001"
+    assert json.loads((run / "run.json").read_text())["state"] == "failed"
+    assert not (run / "model.safetensors").exists()
+    done = numbanet("train", "digits", *DIVERGING, "--out", "m.safetensors", cwd=tmp_path)
+    assert_fails(done, 1, "diverged")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 
 class TestDestination:
@@ -201,17 +206,20 @@ class TestDestination:
 
     def test_a_folder_of_that_name(self, tmp_path: Path) -> None:
         (tmp_path / "digits-mlp.safetensors").mkdir()
-        done = numbanet("train", "digits", "--model", "mlp", cwd=tmp_path)
+        done = numbanet("train", "digits", "--out", "digits-mlp.safetensors", cwd=tmp_path)
         assert_fails(done, 1, "digits-mlp.safetensors", "not a file")
 
     def test_another_suffix(self, tmp_path: Path) -> None:
         done = numbanet("train", "digits", "--out", "/dev/null", cwd=tmp_path)
         assert_fails(done, 1, "ends in .safetensors")
 
-    def test_a_model_is_replaced(self, model: str, tmp_path: Path) -> None:
+    def test_a_model_is_replaced_where_that_is_wanted(self, model: str, tmp_path: Path) -> None:
         before = Path(model).read_bytes()
         (tmp_path / "m.safetensors").write_bytes(before)
-        done = numbanet("train", "digits", *QUICK, "--seed", "9", "--out", "m.safetensors", cwd=tmp_path)
+        arguments = ["train", "digits", *QUICK, "--seed", "9", "--out", "m.safetensors"]
+        assert_fails(numbanet(*arguments, cwd=tmp_path), 1, "m.safetensors is there already", "--overwrite")
+        assert (tmp_path / "m.safetensors").read_bytes() == before
+        done = numbanet(*arguments, "--overwrite", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "m.safetensors").read_bytes() != before
         assert [file.name for file in tmp_path.iterdir()] == ["m.safetensors"]

@@ -17,6 +17,7 @@ from numbanet.kernels.geometry import (
     layer_norm_scratch,
     slide,
 )
+from numbanet.kernels.mixing import beta_quantiles
 
 from .helpers import Out, normal, out
 from .sequences import CELLS, Problem, options
@@ -39,6 +40,7 @@ def _flat(rng: np.random.Generator, dtype: Any) -> list[Case]:
             calls.append(("dense_backward_activation", (out(FLAT, dtype), dy, y, code)))
             calls.append(("add_activation", (out(FLAT, dtype), x, dy, code)))
     calls.append(("scale", (out(FLAT, dtype), x, 0.3)))
+    calls.append(("average", (Out(x), y, 0.01)))
     return [*calls, ("dropout", (out(FLAT, dtype), x, 0.3, 5, np.array([9]), 1))]
 
 
@@ -72,7 +74,12 @@ def _matrices(rng: np.random.Generator, dtype: Any) -> list[Case]:
 def _images(rng: np.random.Generator, dtype: Any) -> list[Case]:
     shape, distortion = (28, 28, 1), Distortion(2, 10.0, 0.1, 8.0, 0.7, True, 5)
     data, rows = rng.integers(0, 256, (N, 784), np.uint8), rng.integers(0, N, 50)
-    return [("augment", (out((50, 784), dtype), data, rows, shape, 1 / 255, distortion, 5, np.array([9])))]
+    x, t, table = normal(rng, (50, 784), dtype), rng.random((N, CLASSES)).astype(dtype), beta_quantiles(0.4)
+    return [
+        ("augment", (out((50, 784), dtype), data, rows, shape, 1 / 255, distortion, 5, np.array([9]))),
+        ("mix_pairs", (Out(x), out(50, dtype), shape, table, table, 5, np.array([9]))),
+        ("blend_pairs", (Out(t), rng.random(N).astype(dtype))),
+    ]
 
 
 def _convolutions(rng: np.random.Generator, dtype: Any) -> list[Case]:

@@ -121,6 +121,7 @@ def test_an_optimizer_object_is_only_a_configuration() -> None:
         "weight_decay": 0.01,
         "clip_norm": None,
         "clip_value": None,
+        "accumulate": 1,
     }
 
 

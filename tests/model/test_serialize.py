@@ -59,7 +59,7 @@ from numbanet.layers import (
 from numbanet.layers.chain import walk
 from numbanet.losses import CrossEntropy
 from numbanet.model import Sequential
-from numbanet.serialize import FORMAT, KEY, load
+from numbanet.serialize import CHECKSUM, FORMAT, KEY, load
 
 from .helpers import blobs, small
 
@@ -141,12 +141,33 @@ def test_other_tools_can_read_the_file(tmp_path: Path) -> None:
     assert description["layers"][1]["type"] == "Dense"
 
 
+def test_the_same_model_is_the_same_file(tmp_path: Path) -> None:
+    contents = set()
+    for name in ("a", "b", "c", "d"):
+        model = small()
+        model.meta = {"classes": ["a", "b", "c"], "data_set": None, "augment": None}
+        model.save(tmp_path / name)
+        contents.add((tmp_path / name).read_bytes())
+    assert len(contents) == 1
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    small().save(file)
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 4
+    file.write_bytes(content)
+    with pytest.raises(ModelFileError, match="damaged: its content does not match its checksum"):
+        load(file)
+
+
 def rewritten(tmp_path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Path:
     """A saved model whose description and tensors were changed."""
     file = tmp_path / "changed.safetensors"
     small().save(file)
     with safe_open(file, framework="numpy") as opened:
         description = json.loads(opened.metadata()[KEY])
+        del description[CHECKSUM]
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     change(description, tensors)
     save_file(tensors, file, metadata={KEY: json.dumps(description)})

@@ -29,6 +29,7 @@ from numbanet.kernels.codes import (
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
 from numbanet.kernels.cpu.augment import augment
+from numbanet.kernels.cpu.average import average
 from numbanet.kernels.cpu.batch import gather, gather_labels
 from numbanet.kernels.cpu.batch_norm import (
     batch_norm_backward_input,
@@ -60,6 +61,7 @@ from numbanet.kernels.cpu.layer_norm import (
 from numbanet.kernels.cpu.loss import binary_cross_entropy, huber, mean_absolute_error, mean_squared_error
 from numbanet.kernels.cpu.lstm import lstm_backward, lstm_backward_peephole, lstm_forward
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
+from numbanet.kernels.cpu.mixing import blend_pairs, mix_pairs
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
 from numbanet.kernels.cpu.pool import (
@@ -104,6 +106,7 @@ __all__ = [
     "adam",
     "add_activation",
     "augment",
+    "average",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward_input",
@@ -113,6 +116,7 @@ __all__ = [
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
+    "blend_pairs",
     "channel_dropout",
     "clip_scale",
     "conv2d_backward_input",
@@ -151,6 +155,7 @@ __all__ = [
     "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
+    "mix_pairs",
     "momentum",
     "normalize",
     "normalize_backward",

@@ -32,6 +32,7 @@ from numbanet.kernels.reference.activation import (
     softmax_forward,
 )
 from numbanet.kernels.reference.augment import augment
+from numbanet.kernels.reference.average import average
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
 from numbanet.kernels.reference.combine import add_activation, copy_columns, scale
@@ -53,6 +54,7 @@ from numbanet.kernels.reference.loss import (
     mean_absolute_error,
     mean_squared_error,
 )
+from numbanet.kernels.reference.mixing import blend_pairs, mix_pairs
 from numbanet.kernels.reference.norm import (
     batch_norm_backward_input,
     batch_norm_backward_params,
@@ -109,6 +111,7 @@ __all__ = [
     "adam",
     "add_activation",
     "augment",
+    "average",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward_input",
@@ -118,6 +121,7 @@ __all__ = [
     "bias_backward",
     "bias_forward",
     "binary_cross_entropy",
+    "blend_pairs",
     "channel_dropout",
     "clip_scale",
     "conv2d_backward_input",
@@ -156,6 +160,7 @@ __all__ = [
     "max_pool2d_forward",
     "mean_absolute_error",
     "mean_squared_error",
+    "mix_pairs",
     "momentum",
     "normalize",
     "normalize_backward",

@@ -30,14 +30,15 @@ from numbanet.kernels.reference.dropout import WORD, mix, stream_keys
 GOLDEN = 0x9E3779B9
 
 
-class _Random:
-    """The random numbers of one image."""
+class Random:
+    """The random numbers of one image, or of a pair."""
 
-    def __init__(self, seed: int, step: int, row: int) -> None:
-        multiplier, offset = stream_keys(seed, step, STREAM)
+    def __init__(self, seed: int, step: int, row: int, stream: int = STREAM) -> None:
+        multiplier, offset = stream_keys(seed, step, stream)
         self.key = mix((np.uint64(row & WORD) * multiplier + offset) & np.uint64(WORD))
 
     def bits(self, counter: Any) -> NDArray[np.uint64]:
+        """32 random bits for each counter."""
         steps = np.asarray(counter, np.uint64) * np.uint64(GOLDEN)
         return mix((self.key + steps) & np.uint64(WORD))
 
@@ -70,10 +71,10 @@ def augment(
         raise IndexError("augment: a row number lies outside the data")
     for i, row in enumerate(rows):
         image = wide(data[row]).reshape(shape) * scale
-        batch[i] = _distorted(image, distortion, _Random(int(seed), int(step[0]), int(row))).reshape(-1)
+        batch[i] = _distorted(image, distortion, Random(int(seed), int(step[0]), int(row))).reshape(-1)
 
 
-def _distorted(image: NDArray[np.float64], distortion: Distortion, random: _Random) -> NDArray[np.float64]:
+def _distorted(image: NDArray[np.float64], distortion: Distortion, random: Random) -> NDArray[np.float64]:
     """Stretched, leant and turned about the centre, bent, flipped, shifted and cut."""
     height, width, _ = image.shape
     most = distortion.shift
@@ -91,7 +92,7 @@ def _distorted(image: NDArray[np.float64], distortion: Distortion, random: _Rand
     return result
 
 
-def _affine(distortion: Distortion, random: _Random) -> NDArray[np.float64]:
+def _affine(distortion: Distortion, random: Random) -> NDArray[np.float64]:
     """The matrix that takes (x, y) of the image, from its centre, to where it goes; y points down."""
     turn = np.radians(random.either_way(TURN, distortion.rotate))
     lean = np.radians(random.either_way(LEAN, distortion.shear))
@@ -101,7 +102,7 @@ def _affine(distortion: Distortion, random: _Random) -> NDArray[np.float64]:
     return np.asarray(rotation @ shear @ stretch)
 
 
-def _elastic(height: int, width: int, deviation: float, random: _Random) -> NDArray[np.float64]:
+def _elastic(height: int, width: int, deviation: float, random: Random) -> NDArray[np.float64]:
     """Displacements [height, width, (x, y)]: noise at the nodes of a grid, smoothed by cubic B-splines."""
     counters = NODE + np.arange(2 * NODES * NODES).reshape(NODES, 2, NODES)
     noise = random.either_way(counters, REACH * deviation)  # [row, axis, column]
