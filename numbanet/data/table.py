@@ -7,23 +7,19 @@ may be numbers or words. One file is divided into training and test rows by `spl
 from __future__ import annotations
 
 import csv
-import gzip
 import math
 import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from numbanet.data.cells import delimiter_of, number, open_table, reading
 from numbanet.data.dataset import Dataset
 from numbanet.data.examples import assemble, check_finite, split, table_inputs
 from numbanet.errors import DataError
 
-DELIMITERS = (",", ";", "\t")
 LABEL_HEADERS = {"label", "labels", "class", "target", "category"}
 
 Rows = tuple[NDArray[np.float32], list[str]]
@@ -56,14 +52,14 @@ def load_csv_pair(train: Path, test: Path) -> Dataset:
 
 def _read(path: Path) -> Rows:
     """Features [n, f] and the text of the labels."""
-    with _reading(path):
-        with _open(path) as file:
+    with reading(path):
+        with open_table(path) as file:
             line = file.readline()
             while line and not line.strip():
                 line = file.readline()
         if not line:
             raise DataError(f"{path}: expected rows of a label and numbers, found an empty file.")
-        delimiter = max(DELIMITERS, key=line.count)
+        delimiter = delimiter_of(line)
         first = next(csv.reader([line], delimiter=delimiter))
         if len(first) < 2:
             raise DataError(
@@ -79,7 +75,7 @@ def _parse(path: Path, delimiter: str, columns: int, header: bool) -> Rows:
     def code(text: str) -> int:
         return codes.setdefault(text.strip(), len(codes))
 
-    with _open(path) as file, warnings.catch_warnings():
+    with open_table(path) as file, warnings.catch_warnings():
         if header:
             while not file.readline().strip():
                 pass
@@ -114,7 +110,7 @@ def _parse(path: Path, delimiter: str, columns: int, header: bool) -> Rows:
 
 def _report_fault(path: Path, delimiter: str, columns: int, header: bool) -> None:
     """Go through the file again, slowly, and raise `DataError` for the first fault, with row and column."""
-    with _open(path) as file:
+    with open_table(path) as file:
         reader = csv.reader(file, delimiter=delimiter)
         rows = (row for row in reader if row and any(cell.strip() for cell in row))
         if header:
@@ -126,53 +122,22 @@ def _report_fault(path: Path, delimiter: str, columns: int, header: bool) -> Non
             if not row[0].strip():
                 raise DataError(f"{place}, column 1: expected a label, found an empty cell.")
             for column, cell in enumerate(row[1:], start=2):
-                if not math.isfinite(_number(cell)):
+                if not math.isfinite(number(cell)):
                     raise DataError(
                         f"{place}, column {column}: expected a finite number, found {cell.strip()[:40]!r}. "
                         "Mend the cell or leave out the row."
                     )
 
 
-def _number(cell: str) -> float:
-    """The number in a cell, NaN where there is none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
-
-
 def _is_header(row: list[str]) -> bool:
     """A first row with a word where numbers belong, or with a usual name for the label column."""
     cells = [cell.strip().lower() for cell in row]
-    return cells[0] in LABEL_HEADERS or any(math.isnan(_number(cell)) and cell not in ("", "nan") for cell in cells[1:])
+    return cells[0] in LABEL_HEADERS or any(math.isnan(number(cell)) and cell not in ("", "nan") for cell in cells[1:])
 
 
 def _labels(names: list[str]) -> NDArray[Any]:
     """Integers where every label is one (3 and 3.0 alike), else the words themselves."""
-    numbers = {name: _number(name) for name in set(names)}
-    if all(number.is_integer() and abs(number) < 2**53 for number in numbers.values()):
+    numbers = {name: number(name) for name in set(names)}
+    if all(value.is_integer() and abs(value) < 2**53 for value in numbers.values()):
         return np.array([int(numbers[name]) for name in names], dtype=np.int64)
     return np.array(names)
-
-
-def _open(path: Path) -> TextIO:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    # utf-8-sig: spreadsheets put a byte-order mark before the first cell.
-    if packed:
-        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected text in UTF-8, found other bytes ({error.reason}).") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file: {error}.") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: expected a whole gzip file, found: {error}. Get it again.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error

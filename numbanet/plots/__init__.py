@@ -13,15 +13,18 @@ from numbanet.plots.confusion import confusion
 from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
+from numbanet.plots.forecast import Forecast, forecast
 from numbanet.plots.mistakes import Mistake, mistakes
 
 __all__ = [
     "Explained",
+    "Forecast",
     "Mistake",
     "confusion",
     "explanation",
     "feature_maps",
     "filters",
+    "forecast",
     "mistakes",
     "require_matplotlib",
     "to_png",
