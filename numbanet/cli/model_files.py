@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from numbanet.data import Dataset, available
 from numbanet.data.augment import Augment
 from numbanet.data.dataset import Labels
+from numbanet.data.forecast import Forecasting
+from numbanet.data.vocabulary import Vocabulary
 from numbanet.errors import DataError, ModelError
 from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.serialize import load
 
-DATA_SET, CLASSES, AUGMENT = "data_set", "classes", "augment"  # keys of `Sequential.meta`
+# Keys of `Sequential.meta`.
+DATA_SET, CLASSES, AUGMENT, VOCABULARY, SERIES = "data_set", "classes", "augment", "vocabulary", "series"
 
 
 def open_model(path: str, device: str = "cpu") -> Sequential:
@@ -36,6 +39,27 @@ def note_data_set(model: Sequential, dataset: Dataset) -> None:
 def note_augmentation(model: Sequential, augment: Augment) -> None:
     """Remember how the images were distorted that the model was trained on; None for not at all."""
     model.meta[AUGMENT] = augment.config() if augment else None
+
+
+def note_vocabulary(model: Sequential, vocabulary: Vocabulary) -> None:
+    """Remember what the numbers mean that a model of text reads and writes."""
+    model.meta[VOCABULARY] = vocabulary.describe()
+
+
+def note_series(model: Sequential, task: Forecasting) -> None:
+    """Remember which columns a forecast is made from, and the numbers that its inputs and outputs are scaled by."""
+    model.meta[SERIES] = {"columns": list(task.series.columns), "horizon": task.horizon, **task.scale.describe()}
+
+
+def vocabulary_of(model: Sequential, path: str) -> Vocabulary:
+    """The vocabulary of a model of text, loaded from `path`. Raises `ModelError` for any other model."""
+    if VOCABULARY not in model.meta:
+        raise ModelError(f"{path}: expected a model of text, as `numbanet train text` makes it, found another.")
+    vocabulary = Vocabulary.from_description(model.meta[VOCABULARY], path)
+    outputs = model.output_shape[-1]
+    if outputs != len(vocabulary):
+        raise ModelError(f"{path}: its vocabulary has {len(vocabulary)} symbols, and its network {outputs} outputs.")
+    return vocabulary
 
 
 def data_set_of(model: Sequential, wanted: str | None) -> str:

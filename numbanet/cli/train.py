@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from numbanet.cli.options import (
-    DATA_SET,
     LOSS,
     MODEL,
     OPTIMIZER,
@@ -20,9 +19,11 @@ from numbanet.cli.options import (
     json_option,
     limit_option,
 )
+from numbanet.cli.tasks import DATA_SET_OR_TASK, Train
 
 
 @click.command(
+    cls=Train,
     epilog="""\b
 Examples:
   numbanet train mnist
@@ -33,10 +34,12 @@ Examples:
   numbanet train ./my-data.npz --out my-model.safetensors
   numbanet train mnist --dry-run                    does everything work here?
   numbanet train mnist --json | tail -n 1           the result for a script
+  numbanet train text --file book.txt               a model that writes
+  numbanet train series --file data.csv             a forecast
 
-Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops at once."""
+Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops at once.""",
 )
-@click.argument("data_set", metavar="DATASET", type=DATA_SET)
+@click.argument("data_set", metavar="DATASET", type=DATA_SET_OR_TASK)
 @click.option("--model", type=MODEL, help="Which network. [default: fastnet for images, mlp for other data]")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]")
 @batch_size_option

@@ -12,7 +12,10 @@ from numbanet.training.callbacks import Progress as TrainingProgress
 
 
 class TrainingDisplay(Callback):
-    """Prints to `console`; `seconds_to_first_step` is from the start of the process to the end of a step."""
+    """Prints to `console`; `seconds_to_first_step` is from the start of the process to the end of a step.
+
+    This one is for classifiers; one for another task overrides `measured` and `speed`, and `line`.
+    """
 
     interval = 0.1  # seconds between two frames: each costs about 2 ms, which is then 2% of training at most
 
@@ -48,35 +51,43 @@ class TrainingDisplay(Callback):
             task.id,
             completed=done,
             description=_epoch(progress),
-            numbers=_numbers(progress, done),
+            numbers=f"{self.measured(progress)}  {self.speed(progress)}  {_left(progress, done)} left",
             refresh=True,
         )
 
     def on_epoch_end(self, progress: TrainingProgress) -> None:
         """One line."""
         self.seconds = progress.seconds
-        metrics = progress.metrics
-        line = f"{_epoch(progress)}   loss {progress.loss:.4f}   accuracy {100 * metrics['accuracy']:.2f}%"
-        line += f"   test {100 * metrics['val_accuracy']:.2f}%"
-        say(self.console, f"{line}   {rate_in_words(progress.samples_per_second)} samples/s")
+        say(self.console, f"{_epoch(progress)}   {self.line(progress)}")
 
     def on_train_end(self, progress: TrainingProgress) -> None:
         """Take the bar away, however training ended."""
         if self.bar is not None:
             self.bar.stop()
 
+    def measured(self, progress: TrainingProgress) -> str:
+        """What the epoch under way has measured so far, beside the bar."""
+        return f"loss {progress.loss:.4f}  accuracy {100 * progress.metrics.get('accuracy', 0.0):.2f}%"
+
+    def speed(self, progress: TrainingProgress) -> str:
+        """How fast it goes, beside the bar."""
+        return f"{rate_in_words(progress.samples_per_second)}/s"
+
+    def line(self, progress: TrainingProgress) -> str:
+        """A whole epoch, in one line."""
+        metrics = progress.metrics
+        return (
+            f"loss {progress.loss:.4f}   accuracy {100 * metrics['accuracy']:.2f}%   "
+            f"test {100 * metrics['val_accuracy']:.2f}%   {rate_in_words(progress.samples_per_second)} samples/s"
+        )
+
 
 def _epoch(progress: TrainingProgress) -> str:
     return f"epoch {progress.epoch:>{len(str(progress.epochs))}}/{progress.epochs}"
 
 
-def _numbers(progress: TrainingProgress, done: int) -> str:
-    accuracy = 100 * progress.metrics.get("accuracy", 0.0)
-    left = progress.seconds * (progress.epochs * progress.examples / done - 1)
-    return (
-        f"loss {progress.loss:.4f}  accuracy {accuracy:.2f}%  "
-        f"{rate_in_words(progress.samples_per_second)}/s  {_clock(left)} left"
-    )
+def _left(progress: TrainingProgress, done: int) -> str:
+    return _clock(progress.seconds * (progress.epochs * progress.examples / done - 1))
 
 
 def _clock(seconds: float) -> str:
