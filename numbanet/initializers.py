@@ -192,6 +192,20 @@ class PerPhase(Initializer):
         return values
 
 
+class ZeroRow(Initializer):
+    """Draws a table and makes one of its rows 0: that of the token which stands for none."""
+
+    def __init__(self, initializer: Initializer, row: int) -> None:
+        self.initializer = initializer
+        self.row = row
+
+    def __call__(self, generator: np.random.Generator, shape: Shape) -> Values:
+        """Values of `shape`."""
+        values = self.initializer(generator, shape)
+        values[self.row] = 0.0
+        return values
+
+
 def _phases(kernel: int, stride: int, dilation: int) -> list[list[int]]:
     """The taps of one axis by the remainder of their offset, leaving out remainders that no tap has."""
     remainders = [tap * dilation % stride for tap in range(kernel)]

@@ -10,12 +10,16 @@ from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.conv_transpose import Conv2DTranspose
 from numbanet.layers.dense import Dense
 from numbanet.layers.dropout import Dropout
+from numbanet.layers.embedding import Embedding
+from numbanet.layers.masking import Masking
 from numbanet.layers.norm import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from numbanet.layers.normalize import Normalize
 from numbanet.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool1D, MaxPool2D
 from numbanet.layers.resize import UpSampling2D, ZeroPad2D
 from numbanet.layers.separable import SeparableConv2D
 from numbanet.layers.shape import Flatten, Reshape
+from numbanet.layers.steps import GlobalAvgPool1D, GlobalMaxPool1D, LastStep
+from numbanet.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "LAYERS",
@@ -29,12 +33,17 @@ __all__ = [
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
     "GroupNorm",
+    "LastStep",
     "Layer",
     "LayerNorm",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "Normalize",
@@ -43,6 +52,7 @@ __all__ = [
     "Reshape",
     "Residual",
     "SeparableConv2D",
+    "TimeDistributed",
     "UpSampling2D",
     "ZeroPad2D",
 ]
@@ -61,11 +71,16 @@ LAYERS: dict[str, type[Layer]] = {
         Dense,
         DepthwiseConv2D,
         Dropout,
+        Embedding,
         Flatten,
+        GlobalAvgPool1D,
         GlobalAvgPool2D,
+        GlobalMaxPool1D,
         GlobalMaxPool2D,
         GroupNorm,
+        LastStep,
         LayerNorm,
+        Masking,
         MaxPool1D,
         MaxPool2D,
         Normalize,
@@ -74,6 +89,7 @@ LAYERS: dict[str, type[Layer]] = {
         Reshape,
         Residual,
         SeparableConv2D,
+        TimeDistributed,
         UpSampling2D,
         ZeroPad2D,
     )
