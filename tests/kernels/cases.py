@@ -19,6 +19,7 @@ from numbanet.kernels.geometry import (
 )
 
 from .helpers import Out, normal, out
+from .sequences import CELLS, Problem, options
 
 FLAT = 100_003  # 13 chunks of 8192 elements, the last one incomplete
 N, IN, CLASSES = 300, 257, 131  # 39,300 numbers; 10 million multiply-adds
@@ -198,6 +199,16 @@ def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
             (out(shape, dtype), images, 0.3, 5, np.array([9]), 1, out(channel_dropout_scratch(c), dtype)),
         ),
     ]
+
+
+def _sequences(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    calls: list[Case] = []
+    for cell in CELLS:
+        for n, steps, features, units in ((100, 6, 28, 70), (1, 3, 65, 230), (3, 2, 40, 300)):  # rows, and units, cut
+            problem = Problem(cell, n, steps, features, units, dtype, **options(cell)[-1])
+            calls += [problem.forward(), problem.forward(places=False), *problem.backward()]
+        calls.append(Problem(cell, 1, 3, 65, 230, dtype).forward())  # a GRU that resets after the product
+    return calls
 
 
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (

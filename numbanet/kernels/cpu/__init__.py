@@ -50,6 +50,7 @@ from numbanet.kernels.cpu.dropout import channel_dropout, dropout
 from numbanet.kernels.cpu.embedding import embedding_backward
 from numbanet.kernels.cpu.gemm import gemm
 from numbanet.kernels.cpu.group_norm import group_norm_backward, group_norm_forward
+from numbanet.kernels.cpu.gru import gru_backward, gru_backward_params, gru_forward
 from numbanet.kernels.cpu.layer_norm import (
     layer_norm_backward,
     layer_norm_forward,
@@ -57,6 +58,7 @@ from numbanet.kernels.cpu.layer_norm import (
     rms_norm_forward,
 )
 from numbanet.kernels.cpu.loss import binary_cross_entropy, huber, mean_absolute_error, mean_squared_error
+from numbanet.kernels.cpu.lstm import lstm_backward, lstm_backward_peephole, lstm_forward
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
@@ -66,7 +68,9 @@ from numbanet.kernels.cpu.pool import (
     max_pool2d_backward,
     max_pool2d_forward,
 )
+from numbanet.kernels.cpu.recurrent_weights import recurrent_backward_params
 from numbanet.kernels.cpu.resize import pad2d, upsample2d_backward, upsample2d_forward
+from numbanet.kernels.cpu.rnn import rnn_backward, rnn_forward
 from numbanet.kernels.cpu.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -130,12 +134,18 @@ __all__ = [
     "gemm",
     "group_norm_backward",
     "group_norm_forward",
+    "gru_backward",
+    "gru_backward_params",
+    "gru_forward",
     "huber",
     "layer_norm_backward",
     "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_backward_peephole",
+    "lstm_forward",
     "mask_steps",
     "max_pool2d_backward",
     "max_pool2d_forward",
@@ -147,9 +157,12 @@ __all__ = [
     "pad2d",
     "pool_steps_backward",
     "pool_steps_forward",
+    "recurrent_backward_params",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
     "scale",
     "sgd",
     "sigmoid",
