@@ -111,8 +111,8 @@ def run(console: Console, job: Job, display: TrainingDisplay) -> Trained:
     threads = backend.threads()
     say(
         console,
-        f"adam at {options.lr:g}, gradient up to {options.clip:g}, batches of {options.batch_size}, "
-        f"seed {options.seed}; {model.backend.name}, {threads} thread{'' if threads == 1 else 's'}",
+        f"adam at {options.lr:g}, {f'gradient up to {options.clip:g}, ' if options.clip else ''}seed {options.seed}; "
+        f"{model.backend.name}, {threads} thread{'' if threads == 1 else 's'}",
         "dim",
     )
     with compilation_shown(console):  # a twin's first batch: training's clock sees no compilation

@@ -133,7 +133,8 @@ def train_series(options: SeriesOptions) -> None:
     say(console, f"{series.name}: {series.target}, {task.cut:,} rows to learn from, {rows - task.cut:,} to test on")
     if len(series.columns) > 1:
         say(console, f"beside it: {', '.join(series.columns[1:])}", "dim")
-    say(console, f"windows of {options.window} rows, forecasts of {options.horizon}, {options.loss}", "dim")
+    windows = f"{len(task.train):,} windows of {options.window} rows in batches of {options.batch_size}"
+    say(console, f"{windows}, forecasts of {options.horizon}, {options.loss}", "dim")
     trained = run(console, job, SeriesDisplay(console, task.scale.change))
     with compilation_shown(console):
         forecast = task.scale.forecast(task.test.last, trained.model.predict(task.test.x))

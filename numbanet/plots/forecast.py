@@ -76,7 +76,7 @@ def _draw_curves(axes: Axes, made: Forecast) -> None:
             label=f"forecasts of {horizon} steps",
             zorder=3,
         )
-        axes.plot(rows[:, 0], made.last[chosen], "o", color=BLUE, markersize=2.2, label="made here", zorder=4)
+        axes.plot(rows[:, 0], made.last[chosen], "o", color=BLUE, markersize=2.2, label="where each begins", zorder=4)
     else:
         axes.plot(
             rows[:, 1], made.values[chosen, 0], color=BLUE, linewidth=1.2, label="forecast, 1 step ahead", zorder=3
