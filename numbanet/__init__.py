@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from numbanet.data.augment import Augment
     from numbanet.errors import NumbanetError
     from numbanet.layers import (
+        GRU,
+        LSTM,
         Activation,
         AvgPool1D,
         AvgPool2D,
         BatchNorm,
+        Bidirectional,
         Conv1D,
         Conv2D,
         Conv2DTranspose,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
         Residual,
         RMSNorm,
         SeparableConv2D,
+        SimpleRNN,
         TimeDistributed,
         UpSampling2D,
         ZeroPad2D,
@@ -72,6 +76,8 @@ if TYPE_CHECKING:
     from numbanet.training.step import TrainStep
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "SGD",
     "Accuracy",
     "Activation",
@@ -81,6 +87,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNorm",
+    "Bidirectional",
     "BinaryCrossEntropy",
     "Callback",
     "Constant",
@@ -125,6 +132,7 @@ __all__ = [
     "Schedule",
     "SeparableConv2D",
     "Sequential",
+    "SimpleRNN",
     "Step",
     "TimeDistributed",
     "TopK",
@@ -143,10 +151,13 @@ _HOMES = {
     "data.augment": ("Augment",),
     "errors": ("NumbanetError",),
     "layers": (
+        "GRU",
+        "LSTM",
         "Activation",
         "AvgPool1D",
         "AvgPool2D",
         "BatchNorm",
+        "Bidirectional",
         "Conv1D",
         "Conv2D",
         "Conv2DTranspose",
@@ -172,6 +183,7 @@ _HOMES = {
         "Reshape",
         "Residual",
         "SeparableConv2D",
+        "SimpleRNN",
         "TimeDistributed",
         "UpSampling2D",
         "ZeroPad2D",

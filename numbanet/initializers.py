@@ -155,7 +155,10 @@ class Orthogonal(Initializer):
 
 
 class PerGroup(Initializer):
-    """Draws a convolution's weight (..., in / groups, out) group by group, so that the fans are those of a group."""
+    """Draws a weight (..., in, out) group by group along its last axis, so that the fans are those of a group.
+
+    Groups are those of a convolution, whose `in` is a group's too, or the gates of a recurrent layer.
+    """
 
     def __init__(self, initializer: Initializer, groups: int) -> None:
         self.initializer = initializer
@@ -165,6 +168,16 @@ class PerGroup(Initializer):
         """Values of `shape`."""
         one = (*shape[:-1], shape[-1] // self.groups)
         return np.concatenate([self.initializer(generator, one) for _ in range(self.groups)], axis=-1)
+
+
+class ForgetBias(Initializer):
+    """The bias of an LSTM (4 units,): 1 for the forget gate, the second quarter; 0 for the others."""
+
+    def __call__(self, generator: np.random.Generator, shape: Shape) -> Values:
+        """Values of `shape`."""
+        values = np.zeros(shape)
+        values[shape[0] // 4 : shape[0] // 2] = 1
+        return values
 
 
 class PerPhase(Initializer):

@@ -325,6 +325,11 @@ class Sequential:
             for name, values in moments.state(layer.in_shape).items():
                 self.backend.copy(state[name], values)
 
+    def reset_states(self) -> None:
+        """Let `stateful` layers begin from zero with the next batch: a new sequence."""
+        for layer in self._every_layer:
+            layer.reset_state()
+
     def parameters(self) -> dict[str, Array]:
         """The trained tensors by name: views; writing to them changes the model.
 

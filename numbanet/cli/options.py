@@ -139,7 +139,15 @@ batch_size_option = click.option(
     help="Examples in one step. [default: the model's]",
 )
 hidden_option = click.option(
-    "--hidden", type=Widths(), metavar="WIDTHS", help="Widths of hidden layers: 512,512; none for none. [mlp]"
+    "--hidden",
+    type=Widths(),
+    metavar="WIDTHS",
+    help="Widths of hidden layers: 512,512; none for none. [mlp, lstm, gru, rnn]",
+)
+sequence_option = click.option(
+    "--sequence",
+    type=click.Choice(["row", "pixel"]),
+    help="How a recurrent network reads an image: row by row, or pixel by pixel. [lstm, gru, rnn; default: row]",
 )
 dropout_option = click.option(
     "--dropout",

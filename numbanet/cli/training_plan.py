@@ -33,6 +33,7 @@ class TrainOptions:
     loss: str
     hidden: tuple[int, ...] | None
     dropout: float | None
+    sequence: str | None
     augment: Augment | None
     seed: int
     limit: int | None
@@ -110,5 +111,5 @@ def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
 
 def _chosen(options: TrainOptions) -> dict[str, Any]:
     """The options that are the network's own, where they were given."""
-    chosen = {"hidden": options.hidden, "dropout": options.dropout}
+    chosen = {"hidden": options.hidden, "dropout": options.dropout, "sequence": options.sequence}
     return {name: value for name, value in chosen.items() if value is not None}

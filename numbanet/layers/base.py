@@ -139,6 +139,9 @@ class Layer(Configurable):
         """dx [n, *in_shape] from dy [n, *out_shape], for the x of the last `forward`."""
         raise NotImplementedError
 
+    def reset_state(self) -> None:
+        """Forget what is carried from one batch to the next, in layers that carry something."""
+
     def multiply_adds(self) -> int:
         """Multiply-adds of the forward pass for one example, without those of layers inside."""
         return 0

@@ -43,8 +43,8 @@ class Residual(Layer):
     ) -> None:
         if isinstance(shortcut, str) and shortcut != "projection":
             raise ModelError(f"Residual: {unknown_name('shortcut', shortcut, ['projection'])}")
-        self.layers = tuple(map(_from_file, layers))
-        self.shortcut = _from_file(shortcut)
+        self.layers = tuple(map(layer_from_file, layers))
+        self.shortcut = layer_from_file(shortcut)
         self.activation = activation or "linear"
         if not self.layers:
             raise ModelError("Residual: expected at least one layer for its body, got none.")
@@ -153,14 +153,10 @@ class Parallel(Layer):
             raise ModelError(f"Parallel: {unknown_name('merge', str(merge), MERGES)}")
         if not branches:
             raise ModelError("Parallel: expected at least one branch, got none.")
-        self.branches = tuple(map(_from_file, branches))
+        self.branches = tuple(map(layer_from_file, branches))
         self.merge = merge
-        self.hold([_chain(branch, f"Parallel: branch {i}") for i, branch in enumerate(self.branches)])
-
-    def hold(self, branches: Sequence[Chain], names: Sequence[str] = ()) -> None:
-        """Take these chains as the branches, by these names inside it, "branch0" and so on by default."""
-        self.chains = tuple(branches)
-        self._names = names or [f"branch{i}" for i in range(len(branches))]
+        self.chains = tuple(_chain(branch, f"Parallel: branch {i}") for i, branch in enumerate(self.branches))
+        self._names = [f"branch{i}" for i in range(len(branches))]
 
     @property
     def output_function(self) -> str:
@@ -203,7 +199,7 @@ class Parallel(Layer):
         buffers = views.buffers
         self._y, self._dx = buffers["y"], buffers["dx"]
         self._y_flat, self._dx_flat = self._y.reshape(-1), self._dx.reshape(-1)
-        self._share, self._dz = 1.0 / len(self.chains), buffers.get("dz")
+        self._share, self._dz = 1.0 / len(self.chains), buffers["dz" if "dz" in buffers else "y"]
         # Of each branch: its layers, what it is fed back, also as rows, its first column and its columns.
         self._parts, first = [], 0
         for i, width in enumerate(self._widths):
@@ -263,10 +259,10 @@ def _common_tokens(layer: Layer, chains: Sequence[Chain]) -> int | None:
     return min(tokens, default=None)
 
 
-def _from_file(choice: Any) -> Any:
+def layer_from_file(choice: Any) -> Any:
     """What a model file says of a layer becomes the layer, also in a list; all else stays what it is."""
     from numbanet.layers import LAYERS  # which names the layers of this file too
 
     if isinstance(choice, Mapping):
         return from_config("layer", LAYERS, choice)
-    return [_from_file(item) for item in choice] if isinstance(choice, (list, tuple)) else choice
+    return [layer_from_file(item) for item in choice] if isinstance(choice, (list, tuple)) else choice

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from numbanet.backend import Array
-from numbanet.configurable import from_config
 from numbanet.initializers import Shape
 from numbanet.layers.base import Layer, Views
 from numbanet.layers.chain import Chain, walk
+from numbanet.layers.compose import layer_from_file
 
 
 class TimeDistributed(Layer):
@@ -21,7 +21,7 @@ class TimeDistributed(Layer):
     """
 
     def __init__(self, *layers: Layer) -> None:
-        self.layers = tuple(map(_from_file, layers))
+        self.layers = tuple(map(layer_from_file, layers))
         self._chain = Chain(self.layers, "TimeDistributed")
         self.chains = (self._chain,)
 
@@ -74,9 +74,3 @@ class TimeDistributed(Layer):
         """The layers' dx, step by step."""
         dx = self._chain.backward(dy.reshape(-1, *self.out_shape[1:]), need_dx)
         return None if dx is None else dx.reshape(x.shape)
-
-
-def _from_file(layer: Any) -> Any:
-    from numbanet.layers import LAYERS  # which names this layer too
-
-    return from_config("layer", LAYERS, layer) if isinstance(layer, dict) else layer

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from numbanet.layers import (
+    GRU,
+    LSTM,
     Activation,
+    Bidirectional,
     Conv1D,
     Conv2D,
     Dense,
@@ -18,6 +21,7 @@ from numbanet.layers import (
     Masking,
     Parallel,
     Residual,
+    SimpleRNN,
     TimeDistributed,
 )
 from numbanet.losses import BinaryCrossEntropy, CrossEntropy
@@ -56,6 +60,36 @@ SEQUENCE_CASES = {
         lambda: [Masking(), Residual(Conv1D(2, padding="same")), Parallel([], Dropout(0.2)), GlobalAvgPool1D()],
         Mse(),
         input_shape=(5, 2),
+    ),
+    **{
+        f"masked {layer.__name__.lower()}{how}": Case(
+            lambda layer=layer, options=options: [Masking(), layer(3, **options), TimeDistributed(Dense(2))],
+            Mse(),
+            input_shape=(5, 2),
+        )
+        for layer in (SimpleRNN, LSTM, GRU)
+        for how, options in (
+            ("", {"return_sequences": True}),
+            (", reverse", {"return_sequences": True, "reverse": True, "recurrent_dropout": 0.3}),
+        )
+    },
+    "embedded and masked, stacked": Case(
+        lambda: [Embedding(4, 3, 0), LSTM(3, return_sequences=True), GRU(2), Dense(2)], Mse(), input_shape=(6,)
+    ),
+    "bidirectional": Case(lambda: [Bidirectional(GRU(3)), Dense(2)], Mse(), input_shape=(5, 2)),
+    "bidirectional, the sum of steps": Case(
+        lambda: [Masking(), Bidirectional(LSTM(3, return_sequences=True), "sum"), Dense(2)], Mse(), input_shape=(4, 2)
+    ),
+    "bidirectional, the mean": Case(
+        lambda: [Masking(), Bidirectional(SimpleRNN(3), "mean"), Dense(2)], Mse(), input_shape=(4, 2)
+    ),
+    "bidirectional, stacked": Case(
+        lambda: [Bidirectional(LSTM(2, return_sequences=True)), Bidirectional(LSTM(2))], Mse(), input_shape=(4, 2)
+    ),
+    "convolution before an lstm": Case(
+        lambda: [Masking(), Conv1D(3, 3, padding="same", activation="relu"), LSTM(3), Dense(2)],
+        Mse(),
+        input_shape=(6, 2),
     ),
     "last_step": Case(lambda: [Conv1D(3, 2), LastStep(), Dense(2)], Mse(), input_shape=(4, 2)),
     "global_max_pool1d": Case(lambda: [Conv1D(3, 2), GlobalMaxPool1D(), Dense(2)], Mse(), input_shape=(5, 2)),

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from numbanet.kernels.codes import ACTIVATIONS
 from numbanet.layers import (
+    GRU,
     LAYERS,
+    LSTM,
     Activation,
     AvgPool1D,
     AvgPool2D,
@@ -36,6 +38,7 @@ from numbanet.layers import (
     Residual,
     RMSNorm,
     SeparableConv2D,
+    SimpleRNN,
     UpSampling2D,
     ZeroPad2D,
 )
@@ -185,6 +188,29 @@ CASES = {
     "layer_norm of images": Case(lambda: [LayerNorm(epsilon=0.1), Activation("tanh")], Mse(), input_shape=(2, 3, 3)),
     "rms_norm": Case(lambda: [RMSNorm(), Dense(2)], Mse()),
     "rms_norm of images": Case(lambda: [RMSNorm(epsilon=0.1), Activation("tanh")], Mse(), input_shape=(2, 3, 3)),
+    "simple_rnn": Case(lambda: [SimpleRNN(3), Dense(2)], Mse(), input_shape=(5, 2)),
+    "simple_rnn, relu, all steps": Case(
+        lambda: [SimpleRNN(4, "relu", return_sequences=True)], Mse(), input_shape=(4, 2)
+    ),
+    "simple_rnn, reverse, dropped": Case(
+        lambda: [SimpleRNN(3, reverse=True, recurrent_dropout=0.4)], Mse(), input_shape=(4, 3)
+    ),
+    "lstm": Case(lambda: [LSTM(3), Dense(2)], Mse(), input_shape=(5, 2)),
+    "lstm, stacked": Case(lambda: [LSTM(3, return_sequences=True), LSTM(2)], Mse(), input_shape=(4, 2)),
+    "lstm, every option": Case(
+        lambda: [LSTM(3, peepholes=True, return_sequences=True, reverse=True, recurrent_dropout=0.3)],
+        Mse(),
+        input_shape=(4, 2),
+    ),
+    "lstm inside": Case(lambda: [Residual(LSTM(2, return_sequences=True)), LSTM(2)], Mse(), input_shape=(4, 2)),
+    "gru": Case(lambda: [GRU(3), Dense(2)], Mse(), input_shape=(5, 2)),
+    "gru, reset before": Case(lambda: [GRU(3, reset_after=False, return_sequences=True)], Mse(), input_shape=(4, 2)),
+    "gru, every option": Case(
+        lambda: [GRU(3, return_sequences=True, reverse=True, recurrent_dropout=0.3)], Mse(), input_shape=(4, 2)
+    ),
+    "gru, reset before, every option": Case(
+        lambda: [GRU(3, False, reverse=True, recurrent_dropout=0.3), Dense(2)], Mse(), input_shape=(4, 2)
+    ),
     "cross_entropy": Case(lambda: [Dense(3)], CrossEntropy(), "labels"),
     "cross_entropy, smoothed": Case(lambda: [Dense(3)], CrossEntropy(0.2), "labels"),
     "cross_entropy, weighted": Case(lambda: [Dense(3)], CrossEntropy(class_weights=(0.5, 2, 0)), "labels"),

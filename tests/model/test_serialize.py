@@ -18,11 +18,14 @@ import numbanet as nn
 from numbanet.errors import ModelError, ModelFileError
 from numbanet.initializers import Orthogonal
 from numbanet.layers import (
+    GRU,
     LAYERS,
+    LSTM,
     Activation,
     AvgPool1D,
     AvgPool2D,
     BatchNorm,
+    Bidirectional,
     Conv1D,
     Conv2D,
     Conv2DTranspose,
@@ -48,6 +51,7 @@ from numbanet.layers import (
     Residual,
     RMSNorm,
     SeparableConv2D,
+    SimpleRNN,
     TimeDistributed,
     UpSampling2D,
     ZeroPad2D,
@@ -83,6 +87,10 @@ def every_layer(**options: Any) -> Sequential:
         Reshape((4, 1)),
         MaxPool1D(2, padding=(0, 1)),
         AvgPool1D(2, 1),
+        SimpleRNN(4, "relu", return_sequences=True),
+        LSTM(3, True, return_sequences=True, reverse=True),
+        GRU(4, False, return_sequences=True, recurrent_dropout=0.1),
+        Bidirectional(LSTM(2, return_sequences=True), merge="sum"),
         Parallel(GlobalAvgPool1D(), GlobalMaxPool1D(), LastStep(), merge="mean"),
         Flatten(),
         Dense(7, "gelu", weight_initializer=Orthogonal(0.5), bias_initializer="ones"),
