@@ -26,7 +26,7 @@ from numbanet.data.text import load_text
 from numbanet.generation import Generator
 from numbanet.zoo.language import language_model
 
-STREAMS, VALIDATION_STREAMS, EMBEDDING, RATE, CLIP = 32, 8, 64, 4e-3, 1.0
+STREAMS, VALIDATION_STREAMS, EMBEDDING, RATE, CLIP = 32, 8, 64, 6e-3, 1.0
 CELLS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 
 

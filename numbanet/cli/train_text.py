@@ -39,7 +39,7 @@ Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops a
     epochs=10,
     batch_size=32,
     batch_help="Streams that the text is cut into and that are read side by side; fewer for a short text.",
-    lr=4e-3,
+    lr=6e-3,
 )
 def command(**options: Any) -> None:
     """Train a recurrent network to predict the next character of a text.

@@ -43,10 +43,10 @@ class Streams:
 
 
 def cut(tokens: Tokens, window: int, streams: int, where: str) -> Streams:
-    """At most `streams` streams of whole windows from `tokens`: fewer for a short text, and with less left over.
+    """At most `streams` streams of whole windows from `tokens`: fewer where that leaves less over.
 
-    Left over is less than a window for each window of a stream. Raises `DataError`, naming `where`, for tokens fewer
-    than a window and the one that follows it.
+    Left over are fewer windows than there are streams, and than there are in each. Raises `DataError`, naming `where`,
+    for tokens fewer than a window and the one that follows it.
     """
     windows = (len(tokens) - 1) // window
     if windows < 1:
@@ -54,8 +54,9 @@ def cut(tokens: Tokens, window: int, streams: int, where: str) -> Streams:
             f"{where}: expected more than a window of {window:,}, found {len(tokens):,}. Use a longer text, or a "
             f"shorter --window."
         )
-    batches = -(-windows // streams)
-    streams = windows // batches
+    longer = -(-windows // streams)
+    choices = ((streams, windows // streams), (windows // longer, longer))
+    streams, batches = max(choices, key=lambda choice: choice[0] * choice[1])
     shape = (streams, batches, window)
 
     def arrange(part: Tokens) -> Tokens:
