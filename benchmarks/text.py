@@ -132,6 +132,8 @@ def compare(cell: str, hidden: int, window: int, seeds: int, epochs: int) -> Non
     )
     print(f"{cell} {hidden}, {epochs} epochs of {train.batches} steps of {train.streams} x {window} characters\n")
     print("| seed | | training, bits/char | validation, bits/char | characters/s |\n|---:|---|---:|---:|---:|")
+    first = Streams(train.x[: train.streams], train.y[: train.streams], train.streams)
+    numbanet_run(language_model(len(text.vocabulary), window, cell=cell, hidden=hidden), first, first, 1)  # compiles
     differences = []
     for seed in range(seeds):
         model = language_model(len(text.vocabulary), window, cell=cell, hidden=hidden, embedding=EMBEDDING, seed=seed)

@@ -126,7 +126,7 @@ def _check_length(series: Series, window: int, horizon: int, cut: int) -> None:
 
 def _ahead(series: Series, origins: NDArray[np.int64], horizon: int) -> Numbers:
     """The target's values [n, horizon] after each origin."""
-    return series.values[origins[:, None] + np.arange(1, horizon + 1), 0]
+    return np.asarray(series.values[origins[:, None] + np.arange(1, horizon + 1), 0])
 
 
 def _part(series: Series, scale: Scale, window: int, horizon: int, origins: NDArray[np.int64]) -> Part:

@@ -106,7 +106,7 @@ def _draw_errors(axes: Axes, made: Forecast) -> None:
     axes.set_xlabel("steps ahead", color=QUIET)
     axes.set_ylabel("mean absolute error", color=QUIET)
     axes.set_title(f"error over all {len(made.origin):,} forecasts of the test part, in the unit above", color=INK)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.grid(axis="y", color=LINE, linewidth=0.4)
     _legend(axes)
 
