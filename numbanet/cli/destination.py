@@ -30,7 +30,7 @@ def check_destination(path: Path) -> None:
 
 
 def check_folder(path: Path, failure: type[NumbanetError], option: str = "--out") -> None:
-    """Raise `failure` unless the folder is there and can be written to that `path`, named with `option`, stands in."""
+    """Raise `failure` unless the folder that `path` would stand in is there and can be written to."""
     folder = path.parent
     if not folder.exists():
         raise failure(f"{option} {path}: the folder {folder} does not exist. Make it, or name another.")

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from numbanet import losses, optimizers, zoo
+from numbanet.backend import Backend
 from numbanet.cli.model_files import targets_for
 from numbanet.data import Dataset, augment
 from numbanet.data.augment import Augment
@@ -64,10 +65,10 @@ class Plan:
     loss: Loss
     augment: Augment
 
-    def build(self) -> Sequential:
-        """A new model with its initial weights."""
+    def build(self, device: Backend | None = None) -> Sequential:
+        """A new model with its initial weights; on another device than the plan's where one is given."""
         given = _chosen(self.options)
-        return zoo.build(self.model, self.dataset, seed=self.options.seed, device=self.device, **given)
+        return zoo.build(self.model, self.dataset, seed=self.options.seed, device=device or self.device, **given)
 
     def fit(self, model: Sequential, dataset: Dataset, callbacks: list[Callback]) -> History:
         """Train on a data set, testing after each epoch."""

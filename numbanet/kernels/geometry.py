@@ -130,7 +130,8 @@ def gradient_parts(weights: int) -> int:
     return max(1, min(MOST_PARTS, PARTIAL_SUMS // max(1, weights)))
 
 
-# Winograd's transforms of the weights (cpu/winograd.py): 16 places, so many elements between two of them.
+# Winograd's transforms of the weights (cpu/winograd.py): 36 places, and so many elements between two of them.
+WINOGRAD_PLACES = 36
 WINOGRAD_PAD = 16
 
 
@@ -147,7 +148,8 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
     forward = groups * rounded_up(filters, WIDEST_TILE) * (taps * channels + 1)
     backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1 + taps)
     weights = (taps * channels + 1) * filters * groups
-    winograd = 16 * (channels * filters + WINOGRAD_PAD) + max(channels, filters) + WINOGRAD_PAD
+    transforms = WINOGRAD_PLACES * (channels * filters + WINOGRAD_PAD)
+    winograd = transforms + max(channels, filters) + WINOGRAD_PAD
     direct = max(forward, backward_input, gradient_parts(weights) * weights)
     return max(direct, winograd) if fits_winograd(window, groups) else direct
 

@@ -15,11 +15,13 @@ from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
 from numbanet.plots.forecast import Forecast, forecast
 from numbanet.plots.mistakes import Mistake, mistakes
+from numbanet.plots.roofline import Point, roofline
 
 __all__ = [
     "Explained",
     "Forecast",
     "Mistake",
+    "Point",
     "confusion",
     "explanation",
     "feature_maps",
@@ -27,5 +29,6 @@ __all__ = [
     "forecast",
     "mistakes",
     "require_matplotlib",
+    "roofline",
     "to_png",
 ]
