@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.losses": {"backend", "configurable", "initializers"},
     "numbanet.optimizers": {"arena", "backend", "configurable", "schedules"},
     "numbanet.fuse": {"configurable", "layers", "model"},
+    "numbanet.generation": {"configurable", "layers", "model"},
     "numbanet.model": {
         "arena",
         "backend",

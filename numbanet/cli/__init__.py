@@ -16,8 +16,8 @@ from numbanet.cli.options import debug_option
 from numbanet.errors import unknown_name
 
 COMMANDS = (
-    "train", "resume", "runs", "config", "evaluate", "predict", "show", "summary", "lr-find", "gradcheck", "data",
-    "kernels", "bench", "doctor", "completion",
+    "train", "resume", "runs", "config", "evaluate", "predict", "generate", "show", "summary", "lr-find", "gradcheck",
+    "data", "kernels", "bench", "doctor", "completion",
 )  # fmt: skip
 
 

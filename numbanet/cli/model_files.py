@@ -15,6 +15,8 @@ from numbanet.cli.loading import READING
 from numbanet.data import Dataset, available
 from numbanet.data.augment import Augment
 from numbanet.data.dataset import Labels
+from numbanet.data.forecast import Forecasting
+from numbanet.data.vocabulary import Vocabulary
 from numbanet.errors import DataError, ModelError, ModelFileError
 from numbanet.losses import Loss
 from numbanet.model import Sequential
@@ -24,6 +26,7 @@ from numbanet.training.run import find_run
 
 # Keys of `Sequential.meta`.
 DATA_SET, CLASSES, AUGMENT, READ, PICTURES = "data_set", "classes", "augment", "reading", "from_pictures"
+VOCABULARY, SERIES = "vocabulary", "series"
 
 
 def open_model(path: str, device: str = "cpu") -> Sequential:
@@ -73,6 +76,27 @@ def reading_of(model: Sequential, data_set: str) -> dict[str, Any]:
 def predicts_numbers(model: Sequential) -> bool:
     """Whether the model was trained to predict numbers, and not classes."""
     return model.meta.get(CLASSES) == []
+
+
+def note_vocabulary(model: Sequential, vocabulary: Vocabulary) -> None:
+    """Remember what the numbers mean that a model of text reads and writes."""
+    model.meta[VOCABULARY] = vocabulary.describe()
+
+
+def note_series(model: Sequential, task: Forecasting) -> None:
+    """Remember which columns a forecast is made from, and the numbers that its inputs and outputs are scaled by."""
+    model.meta[SERIES] = {"columns": list(task.series.columns), "horizon": task.horizon, **task.scale.describe()}
+
+
+def vocabulary_of(model: Sequential, path: str) -> Vocabulary:
+    """The vocabulary of a model of text, loaded from `path`. Raises `ModelError` for any other model."""
+    if VOCABULARY not in model.meta:
+        raise ModelError(f"{path}: expected a model of text, as `numbanet train text` makes it, found another.")
+    vocabulary = Vocabulary.from_description(model.meta[VOCABULARY], path)
+    outputs = model.output_shape[-1]
+    if outputs != len(vocabulary):
+        raise ModelError(f"{path}: its vocabulary has {len(vocabulary)} symbols, and its network {outputs} outputs.")
+    return vocabulary
 
 
 def data_set_of(model: Sequential, wanted: str | None) -> str:

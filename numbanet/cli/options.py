@@ -34,10 +34,14 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4
 
 
 class DataSetName(Name):
-    """A data set: one that is known by name, or a path to data of one's own."""
+    """A data set: one that is known by name, or a path to data of one's own.
 
-    def __init__(self) -> None:
+    `also`: words that may stand in its place, which are offered too; the command deals with them beforehand.
+    """
+
+    def __init__(self, also: Iterable[str] = ()) -> None:
         super().__init__("data set", names.data_sets)
+        self.also = tuple(also)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name or path; whether there is anything at a path is found out when it is loaded."""
@@ -45,12 +49,13 @@ class DataSetName(Name):
 
         if value not in self.known() and not looks_like_path(value):
             advice = " Or give a path: a folder of IDX files, an .npz, a CSV."
-            self.fail(unknown_name(self.name, value, self.known()) + advice, param, ctx)
+            self.fail(unknown_name(self.name, value, [*self.known(), *self.also]) + advice, param, ctx)
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Known names first; files where none fits."""
         found = super().shell_complete(ctx, param, incomplete)
+        found += [CompletionItem(word) for word in self.also if word.startswith(incomplete)]
         return found or [CompletionItem(incomplete, type="file")]
 
 

@@ -23,16 +23,20 @@ def picture_file(model: str, what: str, out: str | None, overwrite: bool) -> Pat
 
     Raises `PlotError` unless a picture can be drawn at all, and written there without harm to another file.
     """
-    plots.require_matplotlib()
     name = re.sub(r"[^\w-]+", "-", f"{Path(model).stem}-{what}").strip("-") + SUFFIX
-    path = Path(out).expanduser() if out else Path(name)
+    return check_picture_file(Path(out).expanduser() if out else Path(name), overwrite)
+
+
+def check_picture_file(path: Path, overwrite: bool, option: str = "--out") -> Path:
+    """`path`, named with this option. Raises `PlotError` as `picture_file` does."""
+    plots.require_matplotlib()
     if path.suffix.lower() != SUFFIX:
-        raise PlotError(f"--out {path}: pictures are PNG files, whose names end in {SUFFIX}: {path.name}{SUFFIX}")
-    check_folder(path, PlotError)
+        raise PlotError(f"{option} {path}: pictures are PNG files, whose names end in {SUFFIX}: {path.name}{SUFFIX}")
+    check_folder(path, PlotError, option)
     if path.exists() and not path.is_file():
-        raise PlotError(f"--out {path}: something that is not a file is there. Name another.")
+        raise PlotError(f"{option} {path}: something that is not a file is there. Name another.")
     if path.exists() and not overwrite:
-        raise PlotError(f"{path} is there already. Replace it with --overwrite, or name another with --out FILE.")
+        raise PlotError(f"{path} is there already. Replace it with --overwrite, or name another with {option} FILE.")
     return path
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from numbanet.cli.options import (
-    DATA_SET,
     LOSS,
     MODEL,
     OPTIMIZER,
@@ -23,11 +22,13 @@ from numbanet.cli.options import (
     settable_compute_options,
 )
 from numbanet.cli.own_data_options import own_data_options
+from numbanet.cli.tasks import DATA_SET_OR_TASK, Train
 from numbanet.cli.tuning_options import tuning_options
 from numbanet.cli.watching_options import watching_options
 
 
 @click.command(
+    cls=Train,
     epilog="""\b
 Examples:
   numbanet train mnist
@@ -42,11 +43,13 @@ Examples:
   numbanet train --config my.toml --set optimizer.lr=0.01
   numbanet train mnist --dry-run                    does everything work here?
   numbanet train mnist --json | tail -n 1           the result for a script
+  numbanet train text --file book.txt               a model that writes
+  numbanet train series --file data.csv             a forecast
 
 Everything goes into a run folder, runs/mnist-fastnet-001, or with --out FILE the model alone into that file.
-Ctrl-C saves a checkpoint, from which `numbanet resume` goes on exactly; a second Ctrl-C stops at once."""
+Ctrl-C saves a checkpoint, from which `numbanet resume` goes on exactly; a second Ctrl-C stops at once.""",
 )
-@click.argument("data_set", metavar="[DATASET]", type=DATA_SET, required=False)
+@click.argument("data_set", metavar="[DATASET]", type=DATA_SET_OR_TASK, required=False)
 @click.option("--model", type=MODEL, help="Which network. [default: fastnet for images, mlp for other data]")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the data. [default: the model's]")
 @batch_size_option

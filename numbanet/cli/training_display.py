@@ -15,7 +15,8 @@ from numbanet.training.callbacks import Progress as TrainingProgress
 class TrainingDisplay(Callback):
     """Prints to `console`, calling the examples that are `watched` so.
 
-    `seconds_to_first_step` is from the start of the process to the end of a step.
+    `seconds_to_first_step` is from the start of the process to the end of a step. A display for another task
+    overrides `measured` and `speed`, and `line`.
     """
 
     interval = 0.1  # seconds between two frames: each costs about 2 ms, which is then 2% of training at most
@@ -52,40 +53,48 @@ class TrainingDisplay(Callback):
             task.id,
             completed=done,
             description=_epoch(progress),
-            numbers=_numbers(progress, done),
+            numbers=f"{self.measured(progress)}  {self.speed(progress)}  {_left(progress, done)} left",
             refresh=True,
         )
 
     def on_epoch_end(self, progress: TrainingProgress) -> None:
         """One line."""
         self.seconds = progress.seconds
-        metrics, main = progress.metrics, main_metric(progress.metrics)
-        line = f"{_epoch(progress)}   loss {shown('loss', progress.loss)}"
-        if main is not None:
-            line += f"   {main} {shown(main, metrics[main])}   {self.watched} {shown(main, metrics[f'val_{main}'])}"
-        for name, value in metrics.items():
-            if name.startswith("val_") and name not in ("val_loss", f"val_{main}"):
-                line += f"   {name.removeprefix('val_')} {shown(name, value)}"
-        say(self.console, f"{line}   {rate_in_words(progress.samples_per_second)} samples/s")
+        say(self.console, f"{_epoch(progress)}   {self.line(progress)}")
 
     def on_train_end(self, progress: TrainingProgress) -> None:
         """Take the bar away, however training ended."""
         if self.bar is not None:
             self.bar.stop()
 
+    def measured(self, progress: TrainingProgress) -> str:
+        """What the epoch under way has measured so far, beside the bar."""
+        main = main_metric(progress.metrics)
+        measured = "" if main is None else f"  {main} {shown(main, progress.metrics[main])}"
+        return f"loss {shown('loss', progress.loss)}{measured}"
+
+    def speed(self, progress: TrainingProgress) -> str:
+        """How fast it goes, beside the bar."""
+        return f"{rate_in_words(progress.samples_per_second)}/s"
+
+    def line(self, progress: TrainingProgress) -> str:
+        """A whole epoch, in one line."""
+        metrics, main = progress.metrics, main_metric(progress.metrics)
+        line = f"loss {shown('loss', progress.loss)}"
+        if main is not None:
+            line += f"   {main} {shown(main, metrics[main])}   {self.watched} {shown(main, metrics[f'val_{main}'])}"
+        for name, value in metrics.items():
+            if name.startswith("val_") and name not in ("val_loss", f"val_{main}"):
+                line += f"   {name.removeprefix('val_')} {shown(name, value)}"
+        return f"{line}   {rate_in_words(progress.samples_per_second)} samples/s"
+
 
 def _epoch(progress: TrainingProgress) -> str:
     return f"epoch {progress.epoch:>{len(str(progress.epochs))}}/{progress.epochs}"
 
 
-def _numbers(progress: TrainingProgress, done: int) -> str:
-    main = main_metric(progress.metrics)
-    measured = "" if main is None else f"  {main} {shown(main, progress.metrics[main])}"
-    left = progress.seconds * (progress.epochs * progress.examples / done - 1)
-    return (
-        f"loss {shown('loss', progress.loss)}{measured}  "
-        f"{rate_in_words(progress.samples_per_second)}/s  {_clock(left)} left"
-    )
+def _left(progress: TrainingProgress, done: int) -> str:
+    return _clock(progress.seconds * (progress.epochs * progress.examples / done - 1))
 
 
 def _clock(seconds: float) -> str:

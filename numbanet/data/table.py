@@ -7,24 +7,20 @@ may be numbers or words; targets of regression are numbers. One file is divided 
 from __future__ import annotations
 
 import csv
-import gzip
 import math
 import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from numbanet.data.cells import delimiter_of, number, open_table, reading
 from numbanet.data.dataset import Dataset
 from numbanet.data.examples import assemble, check_finite, split, table_inputs
 from numbanet.data.reading import Reading
 from numbanet.errors import DataError, unknown_name
 
-DELIMITERS = (",", ";", "\t")
 LABEL_HEADERS = {"label", "labels", "class", "target", "category"}
 
 Rows = tuple[NDArray[np.float32], list[str]]
@@ -58,7 +54,7 @@ def load_csv_pair(train: Path, test: Path, reading: Reading) -> Dataset:
 
 def load_features(path: Path, features: int, target: str | int | None = None) -> NDArray[np.float32]:
     """Rows to predict, float32 [n, features]: of a CSV without the target's column, or with it, which is left out."""
-    with _reading(path):
+    with reading(path):
         _, first = _beginning(path)
     if len(first) == features + 1:
         return _read(path, target)[0]
@@ -67,14 +63,14 @@ def load_features(path: Path, features: int, target: str | int | None = None) ->
             f"{path}: expected {features} columns, one a feature, or {features + 1} with the target, found "
             f"{len(first)}."
         )
-    with _reading(path):
+    with reading(path):
         delimiter, first = _beginning(path)
         return _parse(path, delimiter, first, None)[0]
 
 
 def _read(path: Path, target: str | int | None = None) -> Rows:
     """Features [n, f] and the text of the labels, which stand in the column `target`."""
-    with _reading(path):
+    with reading(path):
         delimiter, first = _beginning(path)
         if len(first) < 2:
             raise DataError(
@@ -86,13 +82,13 @@ def _read(path: Path, target: str | int | None = None) -> Rows:
 
 def _beginning(path: Path) -> tuple[str, list[str]]:
     """What divides the columns, and the first row."""
-    with _open(path) as file:
+    with open_table(path) as file:
         line = file.readline()
         while line and not line.strip():
             line = file.readline()
     if not line:
         raise DataError(f"{path}: expected rows of a label and numbers, found an empty file.")
-    delimiter = max(DELIMITERS, key=line.count)
+    delimiter = delimiter_of(line)
     return delimiter, next(csv.reader([line], delimiter=delimiter))
 
 
@@ -120,7 +116,7 @@ def _parse(path: Path, delimiter: str, first: list[str], label: int | None) -> R
     def code(text: str) -> int:
         return codes.setdefault(text.strip(), len(codes))
 
-    with _open(path) as file, warnings.catch_warnings():
+    with open_table(path) as file, warnings.catch_warnings():
         if header:
             while not file.readline().strip():
                 pass
@@ -155,7 +151,7 @@ def _parse(path: Path, delimiter: str, first: list[str], label: int | None) -> R
 
 def _report_fault(path: Path, delimiter: str, columns: int, header: bool, label: int | None) -> None:
     """Go through the file again, slowly, and raise `DataError` for the first fault, with row and column."""
-    with _open(path) as file:
+    with open_table(path) as file:
         reader = csv.reader(file, delimiter=delimiter)
         rows = (row for row in reader if row and any(cell.strip() for cell in row))
         if header:
@@ -167,19 +163,11 @@ def _report_fault(path: Path, delimiter: str, columns: int, header: bool, label:
             if label is not None and not row[label].strip():
                 raise DataError(f"{place}, column {label + 1}: expected a label, found an empty cell.")
             for column, cell in enumerate(row, start=1):
-                if column - 1 != label and not math.isfinite(_number(cell)):
+                if column - 1 != label and not math.isfinite(number(cell)):
                     raise DataError(
                         f"{place}, column {column}: expected a finite number, found {cell.strip()[:40]!r}. "
                         "Mend the cell or leave out the row."
                     )
-
-
-def _number(cell: str) -> float:
-    """The number in a cell, NaN where there is none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
 
 
 def _is_header(row: list[str], label: int | None) -> bool:
@@ -188,14 +176,14 @@ def _is_header(row: list[str], label: int | None) -> bool:
     if label is not None and cells[label] in LABEL_HEADERS:
         return True
     numbers = [cell for index, cell in enumerate(cells) if index != label]
-    return any(math.isnan(_number(cell)) and cell not in ("", "nan") for cell in numbers)
+    return any(math.isnan(number(cell)) and cell not in ("", "nan") for cell in numbers)
 
 
 def _targets(names: list[str], where: str, reading: Reading) -> NDArray[Any]:
     """The labels, or for regression their numbers, float32 [n, 1]."""
     if not reading.regresses:
         return _labels(names)
-    numbers = np.array([[_number(name)] for name in names])
+    numbers = np.array([[number(name)] for name in names])
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
         raise DataError(
@@ -207,30 +195,7 @@ def _targets(names: list[str], where: str, reading: Reading) -> NDArray[Any]:
 
 def _labels(names: list[str]) -> NDArray[Any]:
     """Integers where every label is one (3 and 3.0 alike), else the words themselves."""
-    numbers = {name: _number(name) for name in set(names)}
+    numbers = {name: number(name) for name in set(names)}
     if all(number.is_integer() and abs(number) < 2**53 for number in numbers.values()):
         return np.array([int(numbers[name]) for name in names], dtype=np.int64)
     return np.array(names)
-
-
-def _open(path: Path) -> TextIO:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    # utf-8-sig: spreadsheets put a byte-order mark before the first cell.
-    if packed:
-        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected text in UTF-8, found other bytes ({error.reason}).") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file: {error}.") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: expected a whole gzip file, found: {error}. Get it again.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error

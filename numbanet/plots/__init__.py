@@ -14,6 +14,7 @@ from numbanet.plots.curves import Curves, curves
 from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
+from numbanet.plots.forecast import Forecast, forecast
 from numbanet.plots.lr_range import lr_range
 from numbanet.plots.mistakes import Mistake, mistakes
 from numbanet.plots.roofline import Point, roofline
@@ -21,6 +22,7 @@ from numbanet.plots.roofline import Point, roofline
 __all__ = [
     "Curves",
     "Explained",
+    "Forecast",
     "Mistake",
     "Point",
     "confusion",
@@ -28,6 +30,7 @@ __all__ = [
     "explanation",
     "feature_maps",
     "filters",
+    "forecast",
     "lr_range",
     "mistakes",
     "require_matplotlib",

@@ -69,6 +69,7 @@ class Evaluation:
         model, to_numpy = self._model, self._model.backend.to_numpy
         self._totals[:] = 0.0
         self._metrics.reset()
+        model.reset_states()
         for rows in self._rows:
             x, y = self._feed(rows)
             z = model.run_forward(x, False)

@@ -42,6 +42,7 @@ def fit(
     loss: Loss | str = "cross_entropy",
     metrics: Sequence[Metric | str] | None = None,
     validation_data: tuple[Any, Any] | None = None,
+    validation_batch_size: int = PREDICT_BATCH,
     callbacks: Sequence[Callback] = (),
     shuffle: bool = True,
     augment: Augment | str | None = None,
@@ -52,7 +53,8 @@ def fit(
 
     uint8 inputs stay bytes in memory and are read as 0..1. `y` as the loss takes it. A last, smaller batch is
     trained on too. `metrics` default to accuracy for losses of classification. `validation_data` (x, y) is
-    evaluated after each epoch. `Normalize` layers that have learned nothing yet learn from x first. `augment`,
+    evaluated after each epoch, in batches of `validation_batch_size`. Stateful layers begin each epoch, and each
+    evaluation, with a state of zeros. `Normalize` layers that have learned nothing yet learn from x first. `augment`,
     an `Augment` or a text such as "shift=2,rotate=10", distorts the images of x, each time anew, and leaves those
     of the validation alone. `mix`, a `Mix` or a text such as "mixup=0.2,cutmix=1", trains on mixtures of two examples
     and of their targets. The order of examples depends on the model's seed and the epoch; the weights
@@ -76,6 +78,7 @@ def fit(
         loss,
         metrics,
         validation_data,
+        validation_batch_size,
         callbacks,
         shuffle,
         augment,
@@ -96,6 +99,7 @@ class _Run:
         loss: Loss | str,
         metrics: Sequence[Metric | str] | None,
         validation_data: tuple[Any, Any] | None,
+        validation_batch_size: int,
         callbacks: Sequence[Callback],
         shuffle: bool,
         augment: Augment | str | None,
@@ -114,7 +118,7 @@ class _Run:
         if validation_data is not None:
             where = ("validation x", "validation y")
             pair = examples(validation_data, None, "validation_data")
-            self.validation = Evaluation(model, *pair, found, metrics, PREDICT_BATCH, where)
+            self.validation = Evaluation(model, *pair, found, metrics, validation_batch_size, where)
         count = -(-self.feed.examples // self.batch_size)
         self.step = TrainStep(model, self.optimizer, found, steps=max(1, epochs * count), epoch_steps=count)
         self.callbacks = Callbacks(callbacks)
@@ -156,6 +160,7 @@ class _Run:
             progress.epoch = state.epoch + 1
             progress.metrics = {}
             if not state.batch:
+                self.model.reset_states()
                 tell("on_epoch_begin", progress)
             if not self._epoch():
                 break

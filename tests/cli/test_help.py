@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from numbanet.cli import COMMANDS
+from numbanet.cli.tasks import TASKS
 
 from .helpers import assert_fails, environment, numbanet
 
@@ -17,6 +18,7 @@ HEAVY = ("numpy", "numba", "llvmlite", "rich", "PIL", "safetensors", "matplotlib
 PAGES = [
     [],
     *([name] for name in COMMANDS),
+    *(["train", name] for name in TASKS),
     *(["data", name] for name in ("list", "fetch", "verify", "show")),
     *(["config", name] for name in ("init", "show")),
     *(["runs", name] for name in ("list", "show", "compare", "plot", "rm")),
@@ -67,6 +69,7 @@ def test_version(tmp_path: Path) -> None:
 
 def test_a_misspelt_command_gets_a_suggestion(tmp_path: Path) -> None:
     assert_fails(numbanet("trian", "mnist", cwd=tmp_path), 2, "Did you mean 'train'?")
+    assert_fails(numbanet("train", "serie", cwd=tmp_path), 2, "Did you mean 'series'?")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -81,6 +84,9 @@ def test_completion_scripts(shell: str, tmp_path: Path) -> None:
     [
         ("numbanet tr", "train"),
         ("numbanet train mn", "mnist"),
+        ("numbanet train te", "text"),
+        ("numbanet train text --to", "--tokens"),
+        ("numbanet train series --model g", "gru"),
         ("numbanet train fash", "fashion-mnist"),
         ("numbanet train mnist --model ml", "mlp"),
         ("numbanet train mnist --optimizer ad", "adam"),

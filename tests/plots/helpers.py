@@ -26,12 +26,26 @@ def texts(figure: Figure) -> list[str]:
 def _visible_texts(figure: Figure) -> list[Any]:
     from matplotlib.text import Text
 
-    return [t for t in figure.findobj(Text) if isinstance(t, Text) and t.get_visible() and t.get_text().strip()]
+    found = [t for t in figure.findobj(Text) if isinstance(t, Text) and t.get_visible() and t.get_text().strip()]
+    unseen = _ticks_out_of_view(figure)
+    return [text for text in found if text not in unseen]
+
+
+def _ticks_out_of_view(figure: Figure) -> set[Any]:
+    """Labels that exist, for the ticks before the first and after the last, and are not drawn."""
+    labels = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        for tick in axis.get_major_ticks():
+            if not low <= tick.get_loc() <= high:
+                labels |= {tick.label1, tick.label2}
+    return labels
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of upright texts that share more than a hair's breadth."""
-    to_png(figure)  # lays out the ticks
+    to_png(figure)  # makes the ticks, and places them for the file's resolution
+    figure.draw_without_rendering()  # for its own, at which texts are measured below
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     boxes = [
         (t.get_text(), t.get_window_extent(renderer).padded(-1)) for t in _visible_texts(figure) if not t.get_rotation()
