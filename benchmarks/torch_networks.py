@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import nn
@@ -74,4 +75,22 @@ def fastnet(width: int = 16) -> nn.Module:
     )  # fmt: skip
 
 
-NETWORKS = {"lenet": lenet, "cnn": cnn, "resnet": resnet}
+class Recurrent(nn.Module):
+    """A recurrent layer over (batch, time, features), and a dense layer on its last state."""
+
+    def __init__(self, layer: type[nn.RNNBase], features: int, units: int) -> None:
+        super().__init__()
+        self.recurrent = layer(features, units, batch_first=True)
+        self.dense = nn.Linear(units, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        states, _ = self.recurrent(x)
+        return self.dense(states[:, -1])
+
+
+NETWORKS = {
+    "lenet": lenet, "cnn": cnn, "resnet": resnet,
+    "lstm": partial(Recurrent, nn.LSTM, 28, 128), "gru": partial(Recurrent, nn.GRU, 28, 128),
+    "rnn": partial(Recurrent, nn.RNN, 28, 128), "lstm256": partial(Recurrent, nn.LSTM, 64, 256),
+}  # fmt: skip

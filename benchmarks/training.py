@@ -3,7 +3,8 @@
     python benchmarks/training.py --threads 2
     python benchmarks/training.py --workloads lenet,cnn,resnet --inference
 
-Random 28 x 28 inputs that are already in memory, batches of 128, float32, cross-entropy, Adam at 1e-3. Each
+Random inputs that are already in memory, images of 28 x 28 (which the recurrent networks read row by row) or, for
+lstm256, 100 steps of 64 numbers; batches of 128, float32, cross-entropy, Adam at 1e-3. Each
 contender runs its own idiomatic training step: forward, loss, backward, update; with --inference its forward pass
 alone, on batches of 128 and of 1. Peers that are not installed are left out, and so is JAX where it has no network.
 """
@@ -11,21 +12,30 @@ alone, on batches of 128 and of 1. Peers that are not installed are left out, an
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Callable
 
 BATCH = 128
 DENSE = {"mlp": ((128,), 0.0), "mlp512": ((512, 512), 0.2)}
 # The batches of one turn: fewer where a step is long.
-WORKLOADS = {"mlp": 100, "mlp512": 100, "lenet": 100, "cnn": 10, "resnet": 10}
+WORKLOADS = {
+    "mlp": 100, "mlp512": 100, "lenet": 100, "cnn": 10, "resnet": 10, "lstm": 20, "gru": 20, "rnn": 40, "lstm256": 2,
+}  # fmt: skip
+IMAGE = ((28, 28, 1), (1, 28, 28))
+# The shape of an input here, and in PyTorch.
+SHAPES = {**dict.fromkeys(("lstm", "gru", "rnn"), ((28, 28, 1), (28, 28))), "lstm256": ((100, 64), (100, 64))}
 
 Epoch = Callable[[], object]
 
 
 def numbanet_model(workload: str):
     """The network of a workload."""
+    import numbanet as nn
     from numbanet import zoo
 
+    if workload == "lstm256":
+        return nn.Sequential(nn.LSTM(256), nn.Dense(10), input_shape=(100, 64))
     if workload not in DENSE:
         return zoo.MODELS[workload]((28, 28, 1), 10)
     hidden, dropout = DENSE[workload]
@@ -37,7 +47,8 @@ def numbanet_epoch(workload: str, x, y) -> Epoch:
     import numbanet as nn
 
     step = nn.TrainStep(numbanet_model(workload), optimizer=nn.Adam(1e-3), loss="cross_entropy")
-    batches = [(x[i : i + BATCH].reshape(-1, 28, 28, 1), y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
+    x = x.reshape(-1, *SHAPES.get(workload, IMAGE)[0])
+    batches = [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
 
     def epoch() -> None:
         for images, labels in batches:
@@ -49,7 +60,8 @@ def numbanet_epoch(workload: str, x, y) -> Epoch:
 def numbanet_inference(workload: str, x, batch: int) -> Epoch:
     """One pass over the data, forward alone."""
     model = numbanet_model(workload)
-    batches = [x[i : i + batch].reshape(-1, 28, 28, 1) for i in range(0, len(x), batch)]
+    x = x.reshape(-1, *SHAPES.get(workload, IMAGE)[0])
+    batches = [x[i : i + batch] for i in range(0, len(x), batch)]
 
     def epoch() -> None:
         for images in batches:
@@ -74,7 +86,7 @@ def torch_epoch(workload: str, x, y) -> Epoch:
     model = torch_model(workload)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     loss = torch.nn.CrossEntropyLoss()
-    images, labels = torch.from_numpy(x).reshape(-1, 1, 28, 28), torch.from_numpy(y)
+    images, labels = torch.from_numpy(x).reshape(-1, *SHAPES.get(workload, IMAGE)[1]), torch.from_numpy(y)
     batches = [(images[i : i + BATCH], labels[i : i + BATCH]) for i in range(0, len(x), BATCH)]
 
     def epoch() -> None:
@@ -91,7 +103,7 @@ def torch_inference(workload: str, x, batch: int) -> Epoch:
     import torch
 
     model = torch_model(workload).eval()
-    images = torch.from_numpy(x).reshape(-1, 1, 28, 28)
+    images = torch.from_numpy(x).reshape(-1, *SHAPES.get(workload, IMAGE)[1])
     batches = [images[i : i + batch] for i in range(0, len(x), batch)]
 
     def epoch() -> None:
@@ -203,7 +215,8 @@ def main() -> None:
     print(f"\n| workload, {options.threads} thread(s) | {' | '.join(columns)} | over {' | over '.join(columns[1:])} |")
     print("|---" + "|---:" * (2 * len(columns) - 1) + "|")
     for workload in options.workloads.split(","):
-        x = rng.random((BATCH * WORKLOADS[workload], 784), np.float32)
+        numbers = math.prod(SHAPES.get(workload, IMAGE)[0])
+        x = rng.random((BATCH * WORKLOADS[workload], numbers), np.float32)
         y = rng.integers(0, 10, len(x))
         if not options.inference:
             print(row(workload, contenders(TRAINING, workload, x, y), columns, len(x), options.rounds), flush=True)

@@ -127,6 +127,8 @@ class Recurrent(Layer):
         self._few = (*carried, self._gates[:1], self._fed[:2])
         self._mask = views.mask
         self._no_states = [absent for _ in self._carried]
+        self._first_places = [array[0] for array in self._carried]
+        self._last_places = [array[-1] for array in self._carried]
         self._no_keep = absent
         if self.recurrent_dropout > 0:
             buffers["ones"][...] = 1
@@ -143,7 +145,7 @@ class Recurrent(Layer):
     def forward(self, x: Array, train: bool) -> Array:
         """The states along x, or the last one."""
         running = self._running
-        self._first = [array[-1] for array in self._carried] if running else self._no_states
+        self._first = self._last_places if running else self._no_states
         self._keep = self._no_keep
         if train and self.recurrent_dropout > 0:
             self._keep, keep, ones = self._keep_ones
@@ -153,7 +155,7 @@ class Recurrent(Layer):
         if self.stateful:
             self._running = True
             if running:  # where the walk has copied it, should x have to be gone through once more
-                self._first = [array[0] for array in self._carried]
+                self._first = self._first_places
         return self._y
 
     def backward(self, x: Array, dy: Array, need_dx: bool = True) -> Array | None:
