@@ -7,12 +7,12 @@ a registry, and the other keys are that object's arguments.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from numbanet import losses, optimizers, schedules, zoo
-from numbanet.cli.configuration.kinds import parameters
+from numbanet.cli.configuration.kinds import defaults, parameters
 from numbanet.data import augment
 from numbanet.data.augment import Augment
 from numbanet.training.checkpoint import Checkpoint
@@ -22,10 +22,13 @@ NAME = "name"
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: the type of its value, from which number on it may be, and what it means."""
+    """One setting: the type of its value, what it means, an example (the default, where there is one), and from which
+    number on it may be.
+    """
 
     kind: Any
     meaning: str
+    example: Any
     least: int | None = None
 
 
@@ -48,9 +51,17 @@ class Section:
                 kinds[key] = kinds.get(key, kind) | kind
         return kinds
 
+    def defaults(self, name: str | None) -> dict[str, Any]:
+        """Argument -> default of the choice called so."""
+        return {} if self.choices is None or name is None else defaults(self.choices[name], self.leave_out)
+
     def known(self, name: str | None) -> dict[str, Any]:
         """Key -> type, of all that may stand in the section."""
         return {**{key: setting.kind for key, setting in self.keys.items()}, **self.options(name)}
+
+
+def _one_of(choices: Iterable[str]) -> str:
+    return ", ".join(choices)
 
 
 AUGMENTATIONS: dict[str, Callable[..., Augment]] = {
@@ -60,16 +71,16 @@ SECTIONS: dict[str, Section] = {
     "data": Section(
         "what to train on",
         {
-            NAME: Key(str, "a data set's name, or a path to data of your own"),
-            "folder": Key(str, "where data sets are kept, as --data-dir"),
-            "limit": Key(int, "use only so many training and test examples", 1),
+            NAME: Key(str, "a data set's name, or a path to data of your own", "mnist"),
+            "folder": Key(str, "where data sets are kept, as --data-dir", "~/data"),
+            "limit": Key(int, "use only so many training and test examples", 1000, 1),
         },
     ),
     "model": Section(
         "a network by name, or layer by layer in [[model.layers]]",
         {
-            NAME: Key(str, "which network; without one, fastnet for images and mlp for other data"),
-            "layers": Key(list[Mapping[str, Any]], "the network's layers, each a table with its type"),
+            NAME: Key(str, "without one, fastnet for images and mlp for other data", "fastnet"),
+            "layers": Key(list[Mapping[str, Any]], "the network's layers, each a table with its type", None),
         },
         zoo.MODELS,
         ("input_shape", "classes", "seed", "device"),
@@ -77,37 +88,43 @@ SECTIONS: dict[str, Section] = {
     "train": Section(
         "how long, and in which steps",
         {
-            "epochs": Key(int, "passes over the data", 1),
-            "batch_size": Key(int, "examples in one step", 1),
-            "seed": Key(int, "the same seed, the same model, bit for bit", 0),
-            "shuffle": Key(bool, "whether each epoch has an order of its own"),
+            "epochs": Key(int, "passes over the data", 10, 1),
+            "batch_size": Key(int, "examples in one step", 128, 1),
+            "seed": Key(int, "the same seed, the same model, bit for bit", 0, 0),
+            "shuffle": Key(bool, "whether each epoch has an order of its own", True),
         },
     ),
     "optimizer": Section(
         "and its learning rate, decay and clipping",
-        {NAME: Key(str, "which optimizer")},
+        {NAME: Key(str, _one_of(optimizers.OPTIMIZERS), "adam")},
         optimizers.OPTIMIZERS,
         ("schedule",),
     ),
     "schedule": Section(
-        "how the learning rate changes from step to step", {NAME: Key(str, "which schedule")}, schedules.SCHEDULES
+        "how the learning rate changes from step to step",
+        {NAME: Key(str, _one_of(schedules.SCHEDULES), "cosine")},
+        schedules.SCHEDULES,
     ),
-    "loss": Section("what is to become small", {NAME: Key(str, "which loss")}, losses.LOSSES),
+    "loss": Section(
+        "what is to become small", {NAME: Key(str, _one_of(losses.LOSSES), "cross_entropy")}, losses.LOSSES
+    ),
     "augment": Section(
-        "how training images are distorted at random", {NAME: Key(str, "what to start from")}, AUGMENTATIONS
+        "how training images are distorted at random",
+        {NAME: Key(str, f"what to start from: {_one_of(AUGMENTATIONS)}", "none")},
+        AUGMENTATIONS,
     ),
     "checkpoint": Section(
         "what is saved on the way",
         {
-            "seconds": Key(float, "how often within an epoch"),
-            "monitor": Key(str, "the number that decides which epoch is best"),
-            "every": Key(int, "also keep a checkpoint of its own every so many epochs", 0),
-            "keep": Key(int, "how many of these; 0 for all", 0),
+            "seconds": Key(float, "how often within an epoch", 30.0),
+            "monitor": Key(str, "the number that decides which epoch is best", "val_accuracy"),
+            "every": Key(int, "also keep a checkpoint of its own every so many epochs", 0, 0),
+            "keep": Key(int, "how many of these; 0 for all", 0, 0),
         },
     ),
     "compute": Section(
         "on what",
-        {"device": Key(str, "auto, cpu or cuda"), "threads": Key(int, "processor threads", 1)},
+        {"device": Key(str, "auto, cpu or cuda", "auto"), "threads": Key(int, "processor threads", 2, 1)},
     ),
 }
 assert set(SECTIONS["checkpoint"].keys) <= set(parameters(Checkpoint))
