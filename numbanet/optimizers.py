@@ -146,6 +146,7 @@ class Updater:
             self._average(self.gradients, self._mean, 1.0)
             self._pending, self._weight = 0, 0.0
             self._update()
+            self.gradients[:] = 0  # an embedding clears the rows of its last batch alone
 
     def _update(self) -> None:
         for act in self.before:

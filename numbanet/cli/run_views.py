@@ -57,7 +57,7 @@ def list_runs(runs: str | None, as_json: bool) -> None:
             _percent(found.best("val_accuracy")),
             _number(found.last("val_loss")),
             f"{found.seconds:.1f} s",
-            found.status.started[:16],
+            found.status.started[5:16],
         )
     console.print(table)
 
@@ -104,9 +104,9 @@ def compare_runs(texts: Sequence[str], runs: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"runs": [found.as_json() for found in views], "settings": different}))
         return
     console = make_console()
-    table = _table(["", *(found.run.name for found in views)], right=1, to=len(views) + 1)
+    table = _table(["", *(found.run.name for found in views)], right=1, to=len(views) + 1, wrap_none=False)
     for key, values in different.items():
-        table.add_row(key, *("" if value is None else str(value) for value in values))
+        table.add_row(key, *(_described(value) for value in values))
     table.add_section()
     for name, texts in (
         ("test accuracy", [_percent(found.last("val_accuracy")) for found in views]),
@@ -147,12 +147,12 @@ def remove_runs(texts: Sequence[str], yes: bool, runs: str | None) -> None:
         say(console, f"{run.path} is removed.")
 
 
-def _table(names: Sequence[str], right: int, to: int) -> Table:
+def _table(names: Sequence[str], right: int, to: int, wrap_none: bool = True) -> Table:
     """A table whose columns from `right` up to `to` are numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(names):
         number = right <= index < to
-        table.add_column(name, justify="right" if number else "left", no_wrap=index == 0 or number)
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=wrap_none or index == 0)
     return table
 
 
@@ -160,6 +160,13 @@ def _flat(config: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     for section in SETTINGS:
         for key, value in config.get(section, {}).items():
             yield f"{section}.{key}", value
+
+
+def _described(value: Any) -> str:
+    """A setting in a few words; layers by their types."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return ", ".join(str(layer.get("type")) for layer in value)
+    return "" if value is None else str(value)
 
 
 def _percent(share: float) -> str:

@@ -81,6 +81,7 @@ def training_options(epochs: int, batch_size: int, batch_help: str, lr: float) -
                 metavar="FILE",
                 help="Where to save. [default: named after data and model, here]",
             ),
+            click.option("--overwrite", is_flag=True, help="Replace a model that is there already."),
             click.option(
                 "--seed",
                 type=click.IntRange(min=0),

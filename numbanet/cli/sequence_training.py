@@ -43,6 +43,7 @@ class SequenceOptions:
     clip: float
     seed: int
     out: str | None
+    overwrite: bool
     dry_run: bool
     as_json: bool
     threads: int | None
@@ -105,7 +106,7 @@ def run(console: Console, job: Job, display: TrainingDisplay) -> Trained:
     if options.dry_run:
         job = job.brief()
     else:
-        check_destination(destination)
+        check_destination(destination, options.overwrite)
     model = job.build()
     say(console, f"{options.cell}: {model.arena.parameters:,} parameters")
     threads = backend.threads()

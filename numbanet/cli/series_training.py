@@ -124,7 +124,7 @@ def train_series(options: SeriesOptions) -> None:
     """Run the command."""
     console = make_console(stderr=options.as_json)
     if options.out and not options.dry_run:
-        check_destination(Path(options.out))  # before a long file is read
+        check_destination(Path(options.out), options.overwrite)  # before a long file is read
     picture = check_picture_file(_path(options.plot), options.overwrite, "--plot") if options.plot else None
     series = load_series(_path(options.file), options.target, options.features) if options.file else example_series()
     task = make_task(series, options.window, options.horizon, options.test)

@@ -134,7 +134,7 @@ def train_text(options: TextOptions) -> None:
     """Run the command."""
     console = make_console(stderr=options.as_json)
     if options.out and not options.dry_run:
-        check_destination(Path(options.out))  # before a long text is read
+        check_destination(Path(options.out), options.overwrite)  # before a long text is read
     text = load_text(Path(options.file).expanduser() if options.file else None, options.tokens, options.validation)
     where = options.file or text.name
     train = cut(text.train, options.window, options.batch_size, f"{where}, its training part")

@@ -37,7 +37,7 @@ def curves(runs: Sequence[Curves], title: str) -> Figure:
     The loss is drawn on a logarithmic scale, on which a steady fall is a straight line.
     """
     panels = [name for name in NAMES if any(_has(run, name) for run in runs)]
-    width = 2 * MARGIN + len(panels) * WIDTH + len(panels) * GAP
+    width = 2 * MARGIN + 0.6 + len(panels) * WIDTH + (len(panels) - 1) * GAP
     top = HEADING + 0.1
     below = top + HEIGHT + 0.55
     sheet = Sheet(width, below + LEGEND * len(runs) + MARGIN)
@@ -47,7 +47,7 @@ def curves(runs: Sequence[Curves], title: str) -> Figure:
         axes = sheet.axes(MARGIN + 0.6 + number * (WIDTH + GAP), top, WIDTH, HEIGHT)
         for index, run in enumerate(runs):
             _draw(axes, run, name, index)
-        _finish(axes, name, max(len(run.columns.get("loss", ())) for run in runs))
+        _finish(axes, runs, name)
     legend = sheet.blank(MARGIN + 0.6, below, width - 2 * MARGIN, LEGEND * len(runs))
     for index, run in enumerate(runs):
         y = LEGEND * (index + 0.5)
@@ -61,31 +61,42 @@ def _has(run: Curves, name: str) -> bool:
 
 
 def _draw(axes: Axes, run: Curves, name: str, index: int) -> None:
-    scale = 100.0 if name == "accuracy" else 1.0
     for column, alpha, width in ((name, 0.35, 1.2), (f"val_{name}", 1.0, 2.0)):
-        values = run.columns.get(column)
+        values = _scaled(run, column)
         if values:
-            epochs = range(1, len(values) + 1)
             marker = "o" if len(values) <= 20 else ""
-            numbers = [scale * value for value in values]
-            line = axes.plot(epochs, numbers, color=_color(index), linestyle=_dash(index), marker=marker, markersize=3)
-            line[0].set(alpha=alpha, linewidth=width)
+            line = axes.plot(range(1, len(values) + 1), values, color=_color(index), marker=marker, markersize=3)
+            line[0].set(alpha=alpha, linewidth=width, linestyle=_dash(index), zorder=2 + alpha)
 
 
-def _finish(axes: Axes, name: str, epochs: int) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _scaled(run: Curves, column: str) -> list[float]:
+    """The numbers of a column, shares as percentages."""
+    scale = 100.0 if column.endswith("accuracy") else 1.0
+    return [scale * value for value in run.columns.get(column, ())]
 
+
+def _finish(axes: Axes, runs: Sequence[Curves], name: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    epochs = max(len(_scaled(run, name)) for run in runs)
     axes.set_title(NAMES[name], color=INK)
     axes.set_xlabel("epoch", color=QUIET)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlim(1 - 0.02 * epochs, epochs + 0.02 * epochs)
     axes.grid(axis="y", color=LINE, linewidth=0.5, alpha=0.6)
     axes.set_axisbelow(True)
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.get_lines()])
+    values = np.array([value for run in runs for value in _scaled(run, name) + _scaled(run, f"val_{name}")])
+    tested = np.array([value for run in runs for value in _scaled(run, f"val_{name}")])
     if name == "loss" and np.nanmin(values) > 0:
         axes.set_yscale("log")
-        for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            axis(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        decades = np.log10(np.nanmax(values) / np.nanmin(values))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 4 else (1.0,)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    if name == "accuracy" and np.isfinite(tested).any():
+        # Training begins far below: to see what matters, its first steps may stay outside.
+        low, high = np.nanmin(tested), np.nanmax(values)
+        axes.set_ylim(low - 0.08 * (high - low) - 0.2, high + 0.04 * (high - low) + 0.2)
 
 
 def _outcome(run: Curves) -> str:

@@ -29,6 +29,12 @@ def parameters(function: Callable[..., Any], leave_out: Sequence[str] = ()) -> d
     return {name: hints.get(name, Any) for name in names}
 
 
+def defaults(function: Callable[..., Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Parameter -> default, of those that have one; `functools.partial` may have set others."""
+    found = inspect.signature(function).parameters.items()
+    return {name: p.default for name, p in found if p.default is not p.empty and name not in leave_out}
+
+
 def several(function: Callable[..., Any]) -> str | None:
     """The name of the parameter that takes any number of arguments, if there is one."""
     kinds = {name: parameter.kind for name, parameter in inspect.signature(function).parameters.items()}

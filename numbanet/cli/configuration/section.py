@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numbanet.cli.configuration.kinds import parameters
+from numbanet.cli.configuration.kinds import defaults, parameters
 
 NAME = "name"
 
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: the type of its value, from which number on it may be, and what it means."""
+    """One setting: the type of its value, what it means, an example (the default, where there is one), and from which
+    number on it may be.
+    """
 
     kind: Any
     meaning: str
+    example: Any
     least: int | None = None
 
 
@@ -38,6 +41,10 @@ class Section:
             for key, kind in parameters(function, self.leave_out).items():
                 kinds[key] = kinds.get(key, kind) | kind
         return kinds
+
+    def defaults(self, name: str | None) -> dict[str, Any]:
+        """Argument -> default of the choice called so."""
+        return {} if self.choices is None or name is None else defaults(self.choices[name], self.leave_out)
 
     def known(self, name: str | None) -> dict[str, Any]:
         """Key -> type, of all that may stand in the section."""

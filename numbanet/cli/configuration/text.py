@@ -19,21 +19,21 @@ def with_origins(values: Mapping[str, Mapping[str, Any]], origins: Mapping[str, 
     """The same, with a comment on each line that says where its value comes from."""
     lines: list[str] = []
     for section, table in values.items():
-        if not _plain(table):
+        plain = _plain(table)
+        if not plain:
             continue
         lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
-        for key, value in _plain(table).items():
-            if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-                lines += ["", *tomli_w.dumps({section: {key: value}}).rstrip().split("\n")]
-                continue
-            *head, last = tomli_w.dumps({key: value}).rstrip("\n").split("\n")
+        for key, value in sorted(plain.items(), key=lambda item: _is_tables(item[1])):
             origin = origins.get(f"{section}.{key}", "default")
-            lines += [*head, f"{last}  # {origin}"]
+            if _is_tables(value):
+                lines += [f"# {key}: {origin}", *tomli_w.dumps({section: {key: value}}).rstrip().split("\n")]
+            else:
+                lines.append(f"{_line(key, value)}  # {origin}")
     return "\n".join(lines) + "\n"
 
 
 def starter(values: Mapping[str, Mapping[str, Any]]) -> str:
-    """A file to begin with: each setting that has a value, and those that may be set as comments."""
+    """A file to begin with: the settings that have a value; as comments, with examples or defaults, those that may."""
     lines = [
         "# A configuration for numbanet: numbanet train --config THIS-FILE",
         "# What is left out is decided by the model. Flags and --set section.key=value count more than this file.",
@@ -41,19 +41,31 @@ def starter(values: Mapping[str, Mapping[str, Any]]) -> str:
     for name, section in SECTIONS.items():
         table = _plain(values.get(name, {}))
         lines += ["", f"# {section.meaning}", f"[{name}]"]
-        for key in dict.fromkeys([*section.keys, *section.options(table.get(NAME))]):
-            setting = section.keys.get(key)
-            meaning = f"  # {setting.meaning}" if setting else ""
+        for key, setting in section.keys.items():
+            if not _is_tables(setting.example):
+                text = _line(key, table.get(key, setting.example))
+                lines.append(f"{'' if key in table else '# '}{text}  # {setting.meaning}")
+        for key, default in section.defaults(table.get(NAME)).items():
             if key in table:
-                lines.append(tomli_w.dumps({key: table[key]}).rstrip("\n") + meaning)
-            elif setting and key != "layers":
-                lines.append(f"# {key} ={meaning.replace('  #', '', 1)}")
+                lines.append(_line(key, table[key]))
+            elif default is not None:
+                lines.append(f"# {_line(key, _plain(default))}")
     lines += ["", *LAYERS_EXAMPLE.strip("\n").split("\n")]
     return "\n".join(lines) + "\n"
 
 
+def _line(key: str, value: Any) -> str:
+    """One setting on one line."""
+    return " ".join(part.strip() for part in tomli_w.dumps({key: value}).split("\n")).strip().replace(", ]", "]")
+
+
+def _is_tables(value: Any) -> bool:
+    """Whether a value is a list of tables, which TOML wants behind all others; None stands for that of the layers."""
+    return value is None or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
+
+
 LAYERS_EXAMPLE = """
-# In place of model.name, a network layer by layer (all layers and their arguments: the README):
+# In place of model.name, a network layer by layer (all layers: the README):
 # [[model.layers]]
 # type = "Conv2D"
 # filters = 32

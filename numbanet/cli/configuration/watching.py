@@ -21,44 +21,44 @@ from numbanet.training.callbacks import (
     WeightAverage,
 )
 
-MONITOR = Key(str, "the number to watch, such as val_loss or val_accuracy")
-MODE = Key(str, "min, max, or auto to go by the name")
-MIN_DELTA = Key(float, "what counts as better")
+MONITOR = Key(str, "the number to watch, such as val_loss or val_accuracy", "val_loss")
+MODE = Key(str, "min, max, or auto to go by the name", "auto")
+MIN_DELTA = Key(float, "what counts as better", 0.0)
 
 WATCHING_SECTIONS = {
     "early_stopping": Section(
         "when to stop because nothing gets better",
         {
-            "patience": Key(int, "for so many epochs; without it training goes on to its end", 1),
+            "patience": Key(int, "for so many epochs; without it training goes on to its end", 5, 1),
             "monitor": MONITOR,
             "min_delta": MIN_DELTA,
             "mode": MODE,
-            "restore_best": Key(bool, "whether the model gets the best epoch's weights back"),
+            "restore_best": Key(bool, "whether the model gets the best epoch's weights back", True),
         },
     ),
     "plateau": Section(
         "when to lower the learning rate because nothing gets better",
         {
-            "patience": Key(int, "for so many epochs; without it the rate follows its schedule alone", 1),
-            "factor": Key(float, "what the rate is multiplied with"),
+            "patience": Key(int, "for so many epochs; without it the rate follows its schedule alone", 3, 1),
+            "factor": Key(float, "what the rate is multiplied with", 0.5),
             "monitor": MONITOR,
             "min_delta": MIN_DELTA,
             "mode": MODE,
-            "least": Key(float, "below which part of itself the rate never falls"),
+            "least": Key(float, "below which part of itself the rate never falls", 0.0),
         },
     ),
     "average": Section(
         "an average of the weights over the steps",
-        {"decay": Key(float, "how slowly old weights are forgotten, such as 0.999; without it there is none")},
+        {"decay": Key(float, "how slowly old weights are forgotten, such as 0.999; without it there is none", 0.999)},
     ),
     "watch": Section(
         "what else is watched, and written down",
         {
-            "nan_guard": Key(bool, "stop before the first step whose loss or gradient is not finite"),
-            "max_time": Key(float, "seconds after which a session is paused"),
-            "log": Key(str, "a file for a row an epoch: .csv or .jsonl"),
-            "statistics": Key(bool, "write sizes of weights and gradients to statistics.csv"),
-            "tensorboard": Key(bool, "write curves and histograms for TensorBoard"),
+            "nan_guard": Key(bool, "stop before the first step whose loss or gradient is not finite", False),
+            "max_time": Key(float, "seconds after which a session is paused", 300.0),
+            "log": Key(str, "a file for a row an epoch: .csv or .jsonl", "log.csv"),
+            "statistics": Key(bool, "write sizes of weights and gradients to statistics.csv", False),
+            "tensorboard": Key(bool, "write curves and histograms for TensorBoard", False),
         },
     ),
 }
