@@ -55,8 +55,11 @@ def starter(values: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _line(key: str, value: Any) -> str:
-    """One setting on one line."""
-    return " ".join(part.strip() for part in tomli_w.dumps({key: value}).split("\n")).strip().replace(", ]", "]")
+    """One setting on one line; tomli-w would give a list several."""
+    if not isinstance(value, list):
+        return tomli_w.dumps({key: value}).rstrip("\n")
+    items = (_line(key, item).partition(" = ")[2] for item in value)
+    return f"{tomli_w.dumps({key: 0}).partition(' = ')[0]} = [{', '.join(items)}]"
 
 
 def _is_tables(value: Any) -> bool:
