@@ -31,7 +31,7 @@ def _visible_texts(figure: Figure) -> list[Any]:
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of upright texts that share more than a hair's breadth."""
-    to_png(figure)  # lays out the ticks
+    figure.canvas.draw()  # lays out the ticks, at the resolution at which the texts are measured
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     boxes = [
         (t.get_text(), t.get_window_extent(renderer).padded(-1)) for t in _visible_texts(figure) if not t.get_rotation()
