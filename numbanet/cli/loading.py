@@ -26,15 +26,15 @@ def load_data(
     `reading`: how data of one's own are to be understood; for a published data set it says nothing.
     """
     reporter = make_reporter(console)
+    options = {name: value for name, value in (reading or {}).items() if name in READING and value is not None}
+    if "image_size" in options:
+        options["image_size"] = tuple(options["image_size"])
     if name_or_path != DIGITS:
-        options = {name: value for name, value in (reading or {}).items() if name in READING and value is not None}
-        if "image_size" in options:
-            options["image_size"] = tuple(options["image_size"])
         return data.load(name_or_path, data_dir, reporter=reporter, limit=limit, **options)
     from numbanet.cli.compiling import compilation_shown  # imports Numba, which the generator needs anyway
 
     with compilation_shown(console):
-        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit)
+        return data.load(name_or_path, data_dir, reporter=reporter, limit=limit, **options)
 
 
 def described(dataset: data.Dataset) -> str:

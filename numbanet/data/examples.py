@@ -17,7 +17,6 @@ MAX_PLAIN_LABEL = 999  # integer labels up to here are used as they are; a large
 MIN_SQUARE = 64  # a square number of columns from 8 x 8 on is an image; 4, 9 ... columns are features
 CHUNK_ROWS = 4096
 CLASSIFICATION, REGRESSION = TASKS
-STRATA = 10  # groups by size that targets of regression are divided into, for a split
 
 
 def assemble(
@@ -153,13 +152,14 @@ def encode_labels(train: NDArray[Any], test: NDArray[Any]) -> tuple[Labels, Labe
 def split(x: Images, y: NDArray[Any], seed: int, fraction: float = 0.2) -> tuple[Examples, Examples]:
     """Divide one table into training and test rows: `fraction` of every class, chosen at random by `seed`.
 
-    Targets of regression, floats, count as ten classes by their size, so that both parts have small and large ones.
+    Targets of regression, floats, are grouped by size, and one of each group is taken: both parts have small and large
+    ones.
     Rows come out shuffled, so that the first rows of a table sorted by class are not all of one class. The
     generator is NumPy's legacy one, whose numbers are fixed for good.
     """
     random = np.random.RandomState(seed % 2**32)
     order = random.permutation(len(y))
-    codes = _strata(y)[order]
+    codes = _strata(y, fraction)[order]
     is_test = np.zeros(len(y), dtype=bool)
     for code in range(int(codes.max()) + 1):
         members = np.flatnonzero(codes == code)
@@ -171,12 +171,12 @@ def split(x: Images, y: NDArray[Any], seed: int, fraction: float = 0.2) -> tuple
     return (x[order[~is_test]], y[order[~is_test]]), (x[order[is_test]], y[order[is_test]])
 
 
-def _strata(y: NDArray[Any]) -> NDArray[np.int64]:
+def _strata(y: NDArray[Any], fraction: float) -> NDArray[np.int64]:
     """A number for each row: rows of the same number are divided evenly."""
     if y.dtype.kind != "f":
         return np.unique(y, return_inverse=True)[1].reshape(-1).astype(np.int64)
     ranks = np.argsort(np.argsort(y.reshape(len(y), -1)[:, 0], kind="stable"), kind="stable")
-    return ranks * STRATA // len(y)
+    return np.asarray(ranks * max(1, round(fraction * len(y))) // len(y))
 
 
 def hold_out(dataset: Dataset, fraction: float, seed: int) -> Dataset:

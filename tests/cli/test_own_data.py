@@ -81,7 +81,7 @@ def test_a_folder_of_images(warm: Path, tmp_path: Path) -> None:
         for index in range(40):
             pixels = rng.integers(low, low + 120, (12, 10, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "sky" / name / f"{index}.{'png' if index % 2 else 'jpg'}")
-    result = run(tmp_path, "train", "sky", "--epochs", "8", "--batch-size", "16", "--image-size", "8")
+    result = run(tmp_path, "train", "sky", "--epochs", "40", "--batch-size", "16", "--image-size", "8")
     assert result["test_accuracy"] == 1.0
     names = [f"sky/{kind}/{index}.png" for kind in ("dark", "light") for index in (1, 3)]
     predicted = run(tmp_path, "predict", "sky-mlp-001", *names, "--top", "1")["predictions"]

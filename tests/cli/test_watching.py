@@ -76,10 +76,10 @@ def test_a_time_limit_is_a_pause(warm: Path, tmp_path: Path) -> None:
 
 def test_a_paused_training_ends_with_the_same_bits(warm: Path, tmp_path: Path) -> None:
     """All that remembers anything: average, plateau, accumulation, mixtures, logs."""
-    options = ["--epochs", "6", "--average", "0.9", "--plateau", "1", "--accumulate", "4", "--mixup", "0.3",
-               "--early-stopping", "50", "--dropout", "0.2", "--statistics", "--batch-size", "30"]  # fmt: skip
+    options = ["--epochs", "60", "--average", "0.9", "--plateau", "1", "--accumulate", "4", "--mixup", "0.3",
+               "--early-stopping", "500", "--dropout", "0.2", "--statistics", "--batch-size", "30"]  # fmt: skip
     train(tmp_path, *options, "--name", "whole")
-    train(tmp_path, *options, "--name", "parts", "--checkpoint-seconds", "0", "--max-time", "0.05s")
+    train(tmp_path, *options, "--name", "parts", "--checkpoint-seconds", "0", "--max-time", "0.1s")
     sessions = 1
     while sessions < 40:
         sessions += 1
