@@ -20,7 +20,6 @@ from numbanet.kernels.cpu.simd import aligned, keep, pointer, shift, stack_array
 from numbanet.kernels.cpu.winogradtile import (
     NARROW,
     OUT,
-    PATCH,
     PLACES,
     finish_outputs,
     narrow_block_tile,

@@ -92,9 +92,7 @@ def _sum_tiles_signature(element):
 
 
 @shared("numbanet_winograd_gradient", _sum_tiles_signature)
-def sum_tiles(
-    dw, x, dy, room, images, height, width, channels, out_h, out_w, filters, top, left, k, n, most
-):
+def sum_tiles(dw, x, dy, room, images, height, width, channels, out_h, out_w, filters, top, left, k, n, most):
     """dw (3, 3, channels, filters), of which k channels and n filters = the sum over some images.
 
     x (images, height, width, channels), dy (images, out_h, out_w, filters) and dw begin with the first of these.
