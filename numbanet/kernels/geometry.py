@@ -1,4 +1,4 @@
-"""The shapes of convolution and pooling, worked out and checked once; and the scratch of normalization.
+"""The shapes of convolution and pooling, worked out and checked once; and the scratch of other layers.
 
 A window of kernel_h x kernel_w taps slides over an image. Output pixel (i, j) reads the input pixels
 
@@ -188,3 +188,10 @@ def layer_norm_scratch(channels: int) -> int:
 def channel_dropout_scratch(channels: int) -> int:
     """What `channel_dropout` wants: the factors of one example for each part."""
     return ROW_PARTS * wide_row(channels)
+
+
+def recurrent_scratch(features: int, units: int, columns: int) -> int:
+    """What the recurrent kernels want, for weights with so many columns: them in panels, or their transposes."""
+    forward = (units + features) * (rounded_up(columns, WIDEST_TILE) + WIDEST_TILE)
+    backward = columns * (rounded_up(units, WIDEST_TILE) + rounded_up(features, WIDEST_TILE))
+    return max(forward, backward)

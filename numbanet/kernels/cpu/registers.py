@@ -135,6 +135,16 @@ def multiply(typingctx: Any, v: Any, u: Any) -> Any:
 
 
 @intrinsic
+def multiply_add(typingctx: Any, v: Any, u: Any, w: Any) -> Any:
+    """multiply_add(v, u, w): v * u + w, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _vectors(builder, signature.return_type.dtype).multiply_add(*args)
+
+    return v(v, v, v), codegen
+
+
+@intrinsic
 def same(typingctx: Any, v: Any, u: Any) -> Any:
     """same(v, u): where v == u."""
     return Mask(v.dtype)(v, v), lambda context, builder, signature, args: builder.fcmp_ordered("==", *args)
