@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,7 @@ from .test_conv import Array, Problem, problem
 
 BOUND, TIMES_DIRECT = 10, 6
 NONE = np.empty(0)
+chosen = numba.njit(lambda y, x, window: is_winograd(y, x, window, 1))
 
 SHAPES: dict[str, Problem] = {
     "resnet, 16 maps": problem(3, (28, 28), 16, 16, (3, 3), padding="same"),
@@ -52,7 +54,7 @@ def transposed(p: Problem) -> Problem:
 
 def is_chosen(p: Problem, dtype: Any) -> bool:
     """Whether the kernels take Winograd's way from p.x to p.y."""
-    return bool(is_winograd(np.empty(p.y, dtype), np.empty(p.x, dtype), p.window, 1))
+    return bool(chosen(np.empty(p.y, dtype), np.empty(p.x, dtype), p.window))
 
 
 def kernels(p: Problem, x: Array, w: Array, dy: Array) -> tuple[Array, Array, Array]:
@@ -188,6 +190,7 @@ def kernels_unguarded(p: Problem, x: Array, w: Array, dy: Array) -> tuple[Array,
 
 
 MANY_THREADS = """
+import numba
 import numba
 import numpy as np
 from tests.kernels.test_winograd import SHAPES, kernels_unguarded, random_arguments

@@ -50,9 +50,9 @@ def divide_gradient(images, dw, groups):
 
 
 def _accumulate_signature(element):
-    """C's signature of `accumulate` for one type of element."""
+    """The signature of `accumulate` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i)
+    return types.void(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i)
 
 
 @shared("numbanet_accumulate", _accumulate_signature)
@@ -93,7 +93,6 @@ def accumulate(
             window_tile_half(
                 sums, c_table, a, a_table, images, a_image, rows, a_row, cols, a_col, dy, dy_row, zeros, m, n, mode
             )
-    return 0
 
 
 @helper

@@ -88,9 +88,9 @@ def next_row(image, row, rows):
 
 
 def _correlate_signature(element):
-    """C's signature of `correlate` for one type of element."""
+    """The signature of `correlate` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i, p, i, i)
+    return types.void(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i, p, i, i)
 
 
 @shared("numbanet_correlate", _correlate_signature)
@@ -152,7 +152,6 @@ def correlate(
                         shift(c, c_base), c_places, shift(a, a_base), a_places, count1, step1, count2, step2, k, 1,
                         panel, b_row, panel_bias, m, columns, mode,
                     )  # fmt: skip
-    return 0
 
 
 @helper

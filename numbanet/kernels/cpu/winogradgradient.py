@@ -86,9 +86,9 @@ def add_products(sums, s_step, v, v_step, d, d_step, tiles, k, n, accumulate):
 
 
 def _sum_tiles_signature(element):
-    """C's signature of `sum_tiles` for one type of element."""
+    """The signature of `sum_tiles` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, p, p, p, i, i, i, i, i, i, i, i, i, i, i, i)
+    return types.void(p, p, p, p, i, i, i, i, i, i, i, i, i, i, i, i)
 
 
 @shared("numbanet_winograd_gradient", _sum_tiles_signature)
@@ -134,7 +134,6 @@ def sum_tiles(dw, x, dy, room, images, height, width, channels, out_h, out_w, fi
                 shift(dw, i * filters + j), channels * filters, shift(sums, i * n + j), 6 * s_step, s_step,
                 0, 6, 0, 6, half,
             )  # fmt: skip
-    return 0
 
 
 @helper
