@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from numbanet.kernels.cpu.correlate import copy_strip, cut, window_tile_full, window_tile_half
+from numbanet.kernels.cpu.correlate import WINDOW, copy_strip, cut, window_tile_full, window_tile_half
 from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_half, copy_padded
 from numbanet.kernels.cpu.registers import load, store
 from numbanet.kernels.cpu.simd import keep, pointer, shift, stack_array, vector_lanes
@@ -183,7 +183,13 @@ def few_weights_part(sums, x, dy, window, first_image, count):
             sums[weight * filters + f] = turned[f * tile + weight]
 
 
-@helper
+def _gradient_part_signature(element):
+    """The signature of `gradient_part` for one type of element."""
+    images, i = element[:, :, :, ::1], types.int64
+    return types.void(element[::1], images, images, images, WINDOW, i, i, i, i, i)
+
+
+@shared("numbanet_gradient_part", _gradient_part_signature)
 def gradient_part(scratch, dw, x, dy, window, groups, part, parts, row_part, row_parts):
     """Sums number `part`, for part `row_part` of the weights, over the part's images."""
     (images, height, width, channels), (_, out_h, out_w, filters) = x.shape, dy.shape

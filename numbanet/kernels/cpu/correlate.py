@@ -19,11 +19,12 @@ from numbanet.kernels.cpu.windowtile import (
     half_window_tile,
     stack_table,
 )
-from numbanet.kernels.geometry import WIDEST_TILE
+from numbanet.kernels.geometry import WIDEST_TILE, Window
 from numbanet.kernels.jit import helper, shared
 
 STRIP = 32768  # elements of the images that a thread works on at a time: 128 KB, which stay in its L2
 DEPTH = 288  # rows of a panel of B, of a tile's width, that stay in L1: 36 KB
+WINDOW = types.NamedUniTuple(types.int64, len(Window._fields), Window)  # as a kernel takes it
 PACK_PIXELS = 64  # fewer output pixels than this do not repay copying the weights
 
 
