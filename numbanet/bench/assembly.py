@@ -60,7 +60,7 @@ def compiled(kernel: Any, arguments: tuple[Any, ...]) -> list[Code]:
     }
     for name in sorted(jit.shared_functions(kernel)):
         for element in elements:
-            library = jit.compile_shared(name, element)._library
+            library = jit.compile_shared(name, element).library
             found.append(Code(name, library.get_llvm_str(), library.get_asm_str()))
     return found
 

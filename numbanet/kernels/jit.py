@@ -23,9 +23,9 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 import platformdirs
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 
 # Neither `nnan` nor `ninf`: with those LLVM may delete the code that notices a diverged training.
@@ -41,8 +41,19 @@ module_function: Any = cgutils.get_or_insert_function
 class Shared(NamedTuple):
     """A shared function (see `shared`): compile it for a type of element, and make it known to kernels."""
 
+    function: Callable[..., Any]
     compile: Callable[[Any, bool], Any]  # element, whether from and to the cache
     provide: Callable[[Any], None]
+
+
+class Inside(CPUDispatcher):  # type: ignore[misc]
+    """A function that only compiled functions can call: what Python would need is not compiled, a fifth of the time."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Raise `TypeError`, where Numba would jump to nowhere."""
+        raise TypeError(
+            f"{self.__name__} is a helper, which kernels call. Call it from a function of your own under @numba.njit."
+        )
 
 
 _shared: dict[str, Shared] = {}  # by name
@@ -94,7 +105,7 @@ def was_compiled(kernel: Any) -> bool:
 
 
 def shared_functions(kernel: Any) -> set[str]:
-    """The names of the shared functions (see `shared`) that a kernel calls."""
+    """The names of the shared functions (see `shared`) that a kernel calls, and that those call."""
     return _reachable_names(kernel.py_func) & _shared.keys()
 
 
@@ -174,6 +185,8 @@ def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
             found[name] = inside.__globals__.get(name)
             if hasattr(found[name], "py_func"):
                 waiting.append(found[name].py_func)
+            elif name in _shared:
+                waiting.append(_shared[name].function)
     return found
 
 
@@ -185,12 +198,21 @@ def serial_kernel(function: Callable[..., Any]) -> Any:
 
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a function that kernels call. It may be inlined; it is not cached by itself."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+    return _inside(function, fastmath=FAST)
+
+
+def _inside(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile for the use of compiled functions alone."""
+    bare = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled = numba.njit(nogil=True, error_model="numpy", **bare, **options)(function)
+    if not config.DISABLE_JIT:
+        compiled.__class__ = Inside
+    return compiled
 
 
 def exact_helper(function: Callable[..., Any]) -> Any:
     """Like `helper`, for code that LLVM must not reorder."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=EXACT)(function)
+    return _inside(function, fastmath=EXACT)
 
 
 def strict_kernel(function: Callable[..., Any]) -> Any:
@@ -201,46 +223,55 @@ def strict_kernel(function: Callable[..., Any]) -> Any:
 
 def strict_helper(function: Callable[..., Any]) -> Any:
     """Like `helper`, for a `strict_kernel`."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    return _inside(function)
 
 
 def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function once for all kernels that call it, for float32 and for float64.
 
-    A helper is compiled anew into each kernel that uses it, which takes seconds where the helper is large. A
-    shared function is compiled by itself, when the first kernel that calls it is compiled or loaded for a type
-    of element, and kernels call it by its symbol.
-    `signature_of(element)` is its signature for one type of element: pointers and int64 alone, returning int64.
-    What the decorator returns is an intrinsic: the type of its first argument, a pointer, picks the version.
+    A helper is compiled anew into each function that uses it, and a loop's body three times over: by itself, for the
+    threads, and into its kernel. Where it is large, that takes seconds. A shared function is compiled by itself, when
+    the first kernel that calls it is compiled or loaded for a type of element, and kernels call it by its symbol.
+    `signature_of(element)` is its signature for one type of element; it returns nothing. What the decorator returns is
+    an intrinsic: the type of its first argument, a pointer or an array, picks the version.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         available = set()
 
         def compile(element: Any, cache: bool) -> Any:
+            for name in _reachable_names(function) & _shared.keys() - {function.__name__}:
+                _shared[name].provide(element)
             signature = signature_of(element)
-            return numba.cfunc(signature, cache=cache, nogil=True, error_model="numpy", fastmath=FAST)(function)
+            compiled = _inside(function, fastmath=FAST, cache=cache)
+            compiled.compile(signature.args)
+            return compiled.overloads[signature.args]
 
         def provide(element: Any) -> None:
             if element in available:
                 return
             with _cache_in_our_folder():
                 compiled = compile(element, True)
-            llvm.add_symbol(f"{symbol}_{element}", compiled.address)
+            address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+            llvm.add_symbol(f"{symbol}_{element}", address)
             _compiled_and_in_use.append(compiled)
             available.add(element)
 
-        _shared[function.__name__] = Shared(compile, provide)
+        _shared[function.__name__] = Shared(function, compile, provide)
 
         def call(typingctx: Any, *arguments: Any) -> Any:
             element = arguments[0].dtype
 
             def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
                 provide(element)
-                values = [context.get_value_type(t) for t in signature.args]
-                function_type = ir.FunctionType(context.get_value_type(signature.return_type), values)
-                target = module_function(builder.module, function_type, f"{symbol}_{element}")
-                return builder.call(target, args)
+                calling, returned, taken = context.call_conv, signature.return_type, signature.args
+                target = module_function(
+                    builder.module, calling.get_function_type(returned, taken), f"{symbol}_{element}"
+                )
+                status, result = calling.call_function(builder, target, returned, taken, args)
+                with builder.if_then(status.is_error, likely=False):
+                    calling.return_status_propagate(builder, status)
+                return result
 
             return signature_of(element), codegen
 

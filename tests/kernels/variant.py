@@ -52,6 +52,8 @@ def check_dense() -> None:
 def check_convolutions() -> None:
     for name in ("cnn, first", "rgb, 7x7, stride 2", "resnet, stride 2", "groups of odd sizes", "depthwise", "a row"):
         check_conv(ADVERSARIAL[name], np.float32)
+    for filters in (16, 32, 48):  # Winograd's way, by tiles of both widths
+        check_conv(problem(2, (14, 11), 32, filters, (3, 3), padding="same"), np.float32)
     for size in SIZES[1:]:
         check_conv(problem(2, (5, size), 3, 9, (3, 3), padding="same"), np.float32)
         check_conv(problem(2, (5, 6), size, 9, (3, 3)), np.float32)

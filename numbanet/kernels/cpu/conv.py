@@ -15,13 +15,13 @@ Each of the three is a correlation of strips of images with the register tile of
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
+from numba import prange, types
 
 from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu import vectormath
 from numbanet.kernels.cpu.convgradient import divide_gradient, gradient_part, sum_parts
 from numbanet.kernels.cpu.convscatter import has_few_channels, pack_transposed, scatter_part
-from numbanet.kernels.cpu.correlate import PACK_PIXELS, copy_strip, correlate, cut, divide_images, pack_columns
+from numbanet.kernels.cpu.correlate import PACK_PIXELS, WINDOW, copy_strip, correlate, cut, divide_images, pack_columns
 from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
@@ -29,7 +29,7 @@ from numbanet.kernels.cpu.winograd import divide_tiles, is_winograd, pack_for_wi
 from numbanet.kernels.cpu.winogradgradient import divide_winograd_gradient, winograd_gradient_part
 from numbanet.kernels.cpu.winogradtile import OUT
 from numbanet.kernels.geometry import WIDEST_TILE
-from numbanet.kernels.jit import helper, kernel
+from numbanet.kernels.jit import helper, kernel, shared
 
 
 @helper
@@ -76,7 +76,14 @@ def activate(y, activation, first, images, top_row, rows):
             y[i] = vectormath.tanh(y[i])
 
 
-@helper
+def _forward_part_signature(element):
+    """The signature of `forward_part` for one type of element."""
+    images, i = element[:, :, :, ::1], types.int64
+    packing = types.UniTuple(i, 3)
+    return types.void(images, images, images, WINDOW, i, i, element[::1], packing, i, i, i, i)
+
+
+@shared("numbanet_forward_part", _forward_part_signature)
 def forward_part(y, x, w, window, groups, activation, scratch, packing, first, images, top_row, rows):
     """y[first : first + images, top_row : top_row + rows]; all rows where there is more than one image."""
     (_, height, width, channels), (_, out_h, out_w, filters) = x.shape, y.shape
@@ -213,7 +220,13 @@ def pack_backward(scratch, w, window, groups):
     return at
 
 
-@helper
+def _backward_input_part_signature(element):
+    """The signature of `backward_input_part` for one type of element."""
+    images, i = element[:, :, :, ::1], types.int64
+    return types.void(images, images, images, WINDOW, i, element[::1], i, i, i, i, i)
+
+
+@shared("numbanet_backward_input_part", _backward_input_part_signature)
 def backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, images, strip, strips):
     """Strip number `strip` of `strips` of each of the images' dx."""
     (_, height, width, channels), (_, out_h, out_w, filters) = dx.shape, dy.shape

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from numbanet.kernels.cpu.correlate import copy_strip, cut, window_tile_full, window_tile_half
+from numbanet.kernels.cpu.correlate import WINDOW, copy_strip, cut, window_tile_full, window_tile_half
 from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_half, copy_padded
 from numbanet.kernels.cpu.registers import load, store
 from numbanet.kernels.cpu.simd import keep, pointer, shift, stack_array, vector_lanes
@@ -50,9 +50,9 @@ def divide_gradient(images, dw, groups):
 
 
 def _accumulate_signature(element):
-    """C's signature of `accumulate` for one type of element."""
+    """The signature of `accumulate` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i)
+    return types.void(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i)
 
 
 @shared("numbanet_accumulate", _accumulate_signature)
@@ -93,7 +93,6 @@ def accumulate(
             window_tile_half(
                 sums, c_table, a, a_table, images, a_image, rows, a_row, cols, a_col, dy, dy_row, zeros, m, n, mode
             )
-    return 0
 
 
 @helper
@@ -184,7 +183,13 @@ def few_weights_part(sums, x, dy, window, first_image, count):
             sums[weight * filters + f] = turned[f * tile + weight]
 
 
-@helper
+def _gradient_part_signature(element):
+    """The signature of `gradient_part` for one type of element."""
+    images, i = element[:, :, :, ::1], types.int64
+    return types.void(element[::1], images, images, images, WINDOW, i, i, i, i, i)
+
+
+@shared("numbanet_gradient_part", _gradient_part_signature)
 def gradient_part(scratch, dw, x, dy, window, groups, part, parts, row_part, row_parts):
     """Sums number `part`, for part `row_part` of the weights, over the part's images."""
     (images, height, width, channels), (_, out_h, out_w, filters) = x.shape, dy.shape

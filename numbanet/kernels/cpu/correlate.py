@@ -19,11 +19,12 @@ from numbanet.kernels.cpu.windowtile import (
     half_window_tile,
     stack_table,
 )
-from numbanet.kernels.geometry import WIDEST_TILE
+from numbanet.kernels.geometry import WIDEST_TILE, Window
 from numbanet.kernels.jit import helper, shared
 
 STRIP = 32768  # elements of the images that a thread works on at a time: 128 KB, which stay in its L2
 DEPTH = 288  # rows of a panel of B, of a tile's width, that stay in L1: 36 KB
+WINDOW = types.NamedUniTuple(types.int64, len(Window._fields), Window)  # as a kernel takes it
 PACK_PIXELS = 64  # fewer output pixels than this do not repay copying the weights
 
 
@@ -88,9 +89,9 @@ def next_row(image, row, rows):
 
 
 def _correlate_signature(element):
-    """C's signature of `correlate` for one type of element."""
+    """The signature of `correlate` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i, p, i, i)
+    return types.void(p, i, i, i, p, i, i, i, i, i, i, i, i, i, i, i, p, i, i, p, i, i)
 
 
 @shared("numbanet_correlate", _correlate_signature)
@@ -152,7 +153,6 @@ def correlate(
                         shift(c, c_base), c_places, shift(a, a_base), a_places, count1, step1, count2, step2, k, 1,
                         panel, b_row, panel_bias, m, columns, mode,
                     )  # fmt: skip
-    return 0
 
 
 @helper

@@ -148,9 +148,9 @@ def multiply_panel(c, c_row, a, a_row, a_col, b, b_row, k, m, n, accumulate):
 
 
 def _multiply_block_signature(element):
-    """C's signature of `multiply_block` for one type of element."""
+    """The signature of `multiply_block` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, p, i, i, p, i, i, i, i, i, i)
+    return types.void(p, i, p, i, i, p, i, i, i, i, i, i)
 
 
 @shared("numbanet_multiply_block", _multiply_block_signature)
@@ -183,7 +183,6 @@ def multiply_block(c, c_row, a, a_row, a_col, b, b_row, b_col, m, n, k, accumula
                 c_part = shift(c, i * c_row + j)
                 multiply_panel(c_part, c_row, a_part, row_step, step_step, b_part, b_step, steps, rows, columns, add)
     keep(workspace)
-    return 0
 
 
 @kernel

@@ -55,9 +55,9 @@ def pack_transposed(panels, w):
 
 
 def _multiply_panels_signature(element):
-    """C's signature of `multiply_panels` for one type of element."""
+    """The signature of `multiply_panels` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, p, i, p, i, i, i, i, i)
+    return types.void(p, i, p, i, p, i, i, i, i, i)
 
 
 @shared("numbanet_multiply_panels", _multiply_panels_signature)
@@ -69,7 +69,6 @@ def multiply_panels(c, c_row, a, a_row, panels, panel_rows, m, n, k, accumulate)
             shift(c, j), c_row, a, a_row, one, shift(panels, j * panel_rows), width, k, m, min(width, n - j),
             accumulate != 0,
         )  # fmt: skip
-    return 0
 
 
 @helper

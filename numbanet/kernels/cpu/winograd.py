@@ -20,7 +20,6 @@ from numbanet.kernels.cpu.simd import aligned, keep, pointer, shift, stack_array
 from numbanet.kernels.cpu.winogradtile import (
     NARROW,
     OUT,
-    PATCH,
     PLACES,
     finish_outputs,
     narrow_block_tile,
@@ -88,9 +87,9 @@ def divide_tiles(images, rows):
 
 
 def _pack_signature(element):
-    """C's signature of `pack_winograd` for one type of element."""
+    """The signature of `pack_winograd` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, p, i, i, i)
+    return types.void(p, p, i, i, i)
 
 
 @shared("numbanet_winograd_pack", _pack_signature)
@@ -119,7 +118,6 @@ def pack_winograd(u, w, k, n, turned):
                     shift(target, (i + j) * vectors * lanes), step, shift(source, j * row), 3 * tap, tap,
                     0, 3, 0, 3, half,
                 )  # fmt: skip
-    return 0
 
 
 @helper
@@ -140,9 +138,9 @@ def multiply_places(m, m_step, v, v_step, u, u_step, tiles, most, k_blocks, n_bl
 
 
 def _winograd_signature(element):
-    """C's signature of `correlate_tiles` for one type of element."""
+    """The signature of `correlate_tiles` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, p, p, p, p, i, i, i, i, i, i, i, i, i, i, i, i)
+    return types.void(p, p, p, p, p, i, i, i, i, i, i, i, i, i, i, i, i)
 
 
 @shared("numbanet_winograd_tiles", _winograd_signature)
@@ -200,7 +198,6 @@ def correlate_tiles(
                 if row == rows:
                     row = 0
                     image += 1
-    return 0
 
 
 @helper

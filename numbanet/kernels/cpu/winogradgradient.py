@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 
 from numbanet.kernels.cpu.convgradient import add_pixels, gradient_parts
-from numbanet.kernels.cpu.correlate import cut
+from numbanet.kernels.cpu.correlate import WINDOW, cut
 from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, make_tile
 from numbanet.kernels.cpu.simd import aligned, keep, pointer, shift, stack_array, vector_lanes
 from numbanet.kernels.cpu.winograd import HALF, place_step, tiles_across
@@ -85,16 +85,8 @@ def add_products(sums, s_step, v, v_step, d, d_step, tiles, k, n, accumulate):
                     )  # fmt: skip
 
 
-def _sum_tiles_signature(element):
-    """C's signature of `sum_tiles` for one type of element."""
-    p, i = types.CPointer(element), types.int64
-    return types.int64(p, p, p, p, i, i, i, i, i, i, i, i, i, i, i, i)
-
-
-@shared("numbanet_winograd_gradient", _sum_tiles_signature)
-def sum_tiles(
-    dw, x, dy, room, images, height, width, channels, out_h, out_w, filters, top, left, k, n, most
-):
+@helper
+def sum_tiles(dw, x, dy, room, images, height, width, channels, out_h, out_w, filters, top, left, k, n, most):
     """dw (3, 3, channels, filters), of which k channels and n filters = the sum over some images.
 
     x (images, height, width, channels), dy (images, out_h, out_w, filters) and dw begin with the first of these.
@@ -136,10 +128,15 @@ def sum_tiles(
                 shift(dw, i * filters + j), channels * filters, shift(sums, i * n + j), 6 * s_step, s_step,
                 0, 6, 0, 6, half,
             )  # fmt: skip
-    return 0
 
 
-@helper
+def _part_signature(element):
+    """The signature of `winograd_gradient_part` for one type of element."""
+    images, i = element[:, :, :, ::1], types.int64
+    return types.void(element[::1], images, element[::1], images, images, WINDOW, i, i, i)
+
+
+@shared("numbanet_winograd_gradient_part", _part_signature)
 def winograd_gradient_part(scratch, dw, db, x, dy, window, part, parts, block):
     """Sums number `part`, of block number `block` of the weights, over the part's images; with block 0 the bias's."""
     (images, height, width, channels), (_, out_h, out_w, filters) = x.shape, dy.shape

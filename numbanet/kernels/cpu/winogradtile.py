@@ -166,7 +166,8 @@ def make_line(matrix: Matrix) -> Any:
                         there = builder.and_(
                             builder.icmp_signed("<=", first, constant(j)), builder.icmp_signed("<", constant(j), end)
                         )
-                        values.append(unit.masked_load(place, unit.mask(builder.select(there, constant(64), constant(0)))))
+                        lanes_there = builder.select(there, constant(unit.vector.count), constant(0))
+                        values.append(unit.masked_load(place, unit.mask(lanes_there)))
                     write(values)
             return context.get_dummy_value()
 
