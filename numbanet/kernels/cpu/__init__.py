@@ -25,6 +25,8 @@ from numbanet.kernels.codes import (
     TANH,
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.attention import attention_forward
+from numbanet.kernels.cpu.attentiongradient import attention_backward
 from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.batch import gather, gather_labels
 from numbanet.kernels.cpu.batch_norm import (
@@ -97,6 +99,8 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "attention_backward",
+    "attention_forward",
     "augment",
     "avg_pool2d_backward",
     "avg_pool2d_forward",

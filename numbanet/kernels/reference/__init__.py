@@ -28,6 +28,7 @@ from numbanet.kernels.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.reference.attention import attention_backward, attention_forward
 from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
@@ -89,6 +90,8 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "attention_backward",
+    "attention_forward",
     "augment",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
