@@ -34,6 +34,10 @@ class PlotError(NumbanetError):
     """A picture cannot be drawn, or cannot be saved where it should go."""
 
 
+class BenchError(NumbanetError):
+    """What was to be measured is none of what can be, or gives a wrong result."""
+
+
 class TrainingError(NumbanetError):
     """Training cannot go on: the loss is no longer finite. `history`: what was measured until then."""
 

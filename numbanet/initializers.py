@@ -155,7 +155,10 @@ class Orthogonal(Initializer):
 
 
 class PerGroup(Initializer):
-    """Draws a convolution's weight (..., in / groups, out) group by group, so that the fans are those of a group."""
+    """Draws a weight (..., in, out) group by group along its last axis, so that the fans are those of a group.
+
+    Groups are those of a convolution, whose `in` is a group's too, or the gates of a recurrent layer.
+    """
 
     def __init__(self, initializer: Initializer, groups: int) -> None:
         self.initializer = initializer
@@ -165,6 +168,16 @@ class PerGroup(Initializer):
         """Values of `shape`."""
         one = (*shape[:-1], shape[-1] // self.groups)
         return np.concatenate([self.initializer(generator, one) for _ in range(self.groups)], axis=-1)
+
+
+class ForgetBias(Initializer):
+    """The bias of an LSTM (4 units,): 1 for the forget gate, the second quarter; 0 for the others."""
+
+    def __call__(self, generator: np.random.Generator, shape: Shape) -> Values:
+        """Values of `shape`."""
+        values = np.zeros(shape)
+        values[shape[0] // 4 : shape[0] // 2] = 1
+        return values
 
 
 class PerPhase(Initializer):
@@ -189,6 +202,20 @@ class PerPhase(Initializer):
             kernel = self.initializer(generator, (len(rows), len(columns), inputs, outputs))
             ins = range(group * inputs, (group + 1) * inputs)
             values[np.ix_(rows, columns, range(outputs), ins)] = kernel.swapaxes(2, 3)
+        return values
+
+
+class ZeroRow(Initializer):
+    """Draws a table and makes one of its rows 0: that of the token which stands for none."""
+
+    def __init__(self, initializer: Initializer, row: int) -> None:
+        self.initializer = initializer
+        self.row = row
+
+    def __call__(self, generator: np.random.Generator, shape: Shape) -> Values:
+        """Values of `shape`."""
+        values = self.initializer(generator, shape)
+        values[self.row] = 0.0
         return values
 
 

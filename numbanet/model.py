@@ -39,12 +39,13 @@ PREDICT_BATCH = 1024
 @dataclass
 class Binding:
     """The buffers for one batch size: `views` for each layer, as `walk` meets them; the batch `input`, and
-    that as `input_rows`, [n, features].
+    that as `input_rows`, [n, features]; the `mask` of the outputs, uint8 [n * time], of size 0 for none.
     """
 
     views: list[Views]
     input: Array
     input_rows: Array
+    mask: Array
 
 
 class Sequential:
@@ -52,9 +53,9 @@ class Sequential:
 
         model = Sequential(Dense(128, activation="relu"), Dense(10), input_shape=(28, 28, 1), seed=0)
 
-    `input_shape` is the shape of one example. `seed` decides initial weights, dropout and shuffling.
-    `device`: "cpu", "cuda", "auto" or a `Backend`. `dtype`: "float32" or "float64". Raises `ModelError`,
-    naming the layer, where the layers do not fit.
+    `input_shape` is the shape of one example; where the first layer is an `Embedding`, that of its tokens, (time,).
+    `seed` decides initial weights, dropout and shuffling. `device`: "cpu", "cuda", "auto" or a `Backend`. `dtype`:
+    "float32" or "float64". Raises `ModelError`, naming the layer, where the layers do not fit.
 
     `loss`: the loss it was last trained with. `meta` is the user's: a dict of what JSON can hold, saved
     with the model.
@@ -83,6 +84,8 @@ class Sequential:
         self.loss: Loss | None = None
         self.meta: dict[str, Any] = {}
         self.output_shape = self.chain.place("", self.input_shape)
+        self.tokens = self.chain.tokens
+        self._output_mask_from = self.chain.hand_on(None)
         self._allocate()
 
     def _allocate(self) -> None:
@@ -96,7 +99,7 @@ class Sequential:
         self._bindings: dict[int, Binding] = {}
         self._bound: Binding | None = None
         self._batch = 0
-        self._dtype = np.dtype(self.dtype)
+        self._input_dtype = np.dtype(self.dtype if self.tokens is None else np.int64)
 
     # What training runs: bound arrays, no checks.
 
@@ -115,27 +118,38 @@ class Sequential:
 
     def _new_binding(self, n: int) -> Binding:
         empty = self.backend.empty
+        absent, no_mask = empty((0,), self.dtype), empty((0, 0), np.uint8)
+        masks: dict[Layer | None, Array] = {None: no_mask}  # by the layer that makes them: it comes before all others
         views = []
         for layer in self._every_layer:
             tensors, state = [s.name for s in layer.parameters], [s.name for s in layer.state]
+            batch = n * layer.times
+            buffers = {name: empty((batch, *b.shape), b.dtype or self.dtype) for name, b in layer.buffers.items()}
+            buffers |= {name: empty(b.shape, b.dtype or self.dtype) for name, b in layer.scratch.items()}
+            if layer.makes_mask:
+                masks[layer] = buffers["mask"]
             views.append(
                 Views(
-                    batch=n,
+                    batch=batch,
                     parameters={name: self.arena.views[f"{layer.name}.{name}"] for name in tensors},
                     gradients={name: self.arena.gradient_views[f"{layer.name}.{name}"] for name in tensors},
                     state={name: self.state_arena.views[f"{layer.name}.{name}"] for name in state},
-                    buffers={
-                        **{name: empty((n, *shape), self.dtype) for name, shape in layer.buffers.items()},
-                        **{name: empty(shape, self.dtype) for name, shape in layer.scratch.items()},
-                    },
-                    absent=empty((0,), self.dtype),
+                    buffers=buffers,
+                    absent=absent,
+                    mask=masks[layer.mask_from],
                     seed=self.seed,
                     step=self.step,
                     stream=zlib.crc32(layer.name.encode()),  # like first weights, from the name alone
                 )
             )
-        batch = empty((n, *self.input_shape), self.dtype)
-        return Binding(views, batch, batch.reshape(n, size(self.input_shape)))
+        batch_input = empty((n, *self.input_shape), self._input_dtype)
+        rows = batch_input.reshape(n, size(self.input_shape))
+        return Binding(views, batch_input, rows, masks[self._output_mask_from].reshape(-1))
+
+    @property
+    def mask(self) -> Array:
+        """After a forward pass: which steps of its outputs are real, uint8 [n * time]; of size 0 where all are."""
+        return self.bind(self._batch).mask
 
     def run_forward(self, x: Array, train: bool) -> Array:
         """`forward` on an array that is ready, after `bind`."""
@@ -159,17 +173,30 @@ class Sequential:
         shape = (self._batch, *self.output_shape)
         if self._bound is None:
             raise ModelError("backward: expected a forward pass before it, got none.")
+        if need_dx and self.tokens is not None:
+            raise ModelError(
+                f"backward: expected need_dx=False, since inputs of {self.layers[0].name} are tokens, which have no "
+                "gradient."
+            )
         if np.shape(dy) != shape:
             raise ModelError(f"backward: expected dy of shape {shape}, as the last output, got {np.shape(dy)}.")
         dy = self.backend.from_numpy(np.asarray(dy, self.dtype))
         return self.chain.backward(dy, need_dx)
 
+    def checked_inputs(self, x: Any, where: str = "") -> NDArray[Any]:
+        """The inputs x as `numbanet.inputs` has them: of the model's type, bytes, or int64 for tokens; on the host.
+
+        `where` they stand, for errors. Raises `ModelError`.
+        """
+        where = where or f"input of {self.layers[0].name}"
+        return as_inputs(x, self.input_shape, self.dtype, where, self.tokens)
+
     def enter(self, x: Any) -> Array:
         """A batch as the first layer takes it, and the layers bound to its size."""
-        if is_ready(x, self.input_shape, self._dtype):
+        if self.tokens is None and is_ready(x, self.input_shape, self._input_dtype):
             self.bind(len(x))
             return x
-        array = as_inputs(x, self.input_shape, self.dtype, f"input of {self.layers[0].name}")
+        array = self.checked_inputs(x)
         binding = self.bind(len(array))
         if array.dtype != np.uint8:
             return self.backend.from_numpy(array)
@@ -181,7 +208,7 @@ class Sequential:
     def predict(self, x: Any, *, batch_size: int = PREDICT_BATCH) -> NDArray[Any]:
         """The raw outputs, [n, *output_shape]: logits, for a classifier."""
         batch_size = check_whole("predict", "batch_size", batch_size, 1)
-        x = as_inputs(x, self.input_shape, self.dtype, f"input of {self.layers[0].name}")
+        x = self.checked_inputs(x)
         result = np.empty((len(x), *self.output_shape), self.dtype)
         for start in range(0, len(x), batch_size):
             y = self.forward(x[start : start + batch_size])
@@ -215,10 +242,16 @@ class Sequential:
     def activations(self, x: Any) -> dict[str, NDArray[Any]]:
         """The output [n, *out_shape] of each layer, by its name, for the inputs x; run as `predict` does.
 
-        These are copies. Those of layers inside another one, such as "1_residual.body.0_dense", come before its own.
+        These are copies. Those of layers inside another one, such as "1_residual.body.0_dense", come before its own;
+        inside a `TimeDistributed` their first axis is n * time.
         """
         self.forward(x)
         return {layer.name: np.array(self.backend.to_numpy(output)) for layer, output in self.chain.outputs()}
+
+    @property
+    def masks_outputs(self) -> bool:
+        """Whether the outputs are sequences of which some steps may only fill up."""
+        return self._output_mask_from is not None
 
     @property
     def output_function(self) -> str:
@@ -282,13 +315,18 @@ class Sequential:
             }
             if not always and self.backend.to_numpy(state["examples"])[0] > 0:
                 continue
-            array = as_inputs(x, self.input_shape, self.dtype)
+            array = self.checked_inputs(x, "x")
             moments = Moments()
             for start in range(0, len(array), PREDICT_BATCH):
                 batch = self.enter(array[start : start + PREDICT_BATCH])
                 moments.add(self.backend.to_numpy(self.chain.input_of(layer, batch)))
             for name, values in moments.state(layer.in_shape).items():
                 self.backend.copy(state[name], values)
+
+    def reset_states(self) -> None:
+        """Let `stateful` layers begin from zero with the next batch: a new sequence."""
+        for layer in self._every_layer:
+            layer.reset_state()
 
     def parameters(self) -> dict[str, Array]:
         """The trained tensors by name: views; writing to them changes the model.
@@ -298,8 +336,15 @@ class Sequential:
         return dict(self.arena.views)
 
     def gradients(self) -> dict[str, Array]:
-        """The gradients of the last `backward`, by the names of `parameters()`: views."""
+        """The gradients of the last `backward`, by the names of `parameters()`: views.
+
+        Who writes to them calls `clear_gradients` before the next backward pass.
+        """
         return dict(self.arena.gradient_views)
+
+    def clear_gradients(self) -> None:
+        """Zero all gradients. Backward overwrites all but the rows of tokens that an `Embedding` does not meet."""
+        self.arena.gradients[:] = 0.0
 
     def state(self) -> dict[str, Array]:
         """What is stored with the model and not trained, by name: views."""
@@ -308,7 +353,7 @@ class Sequential:
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds of the forward pass for one example."""
-        return sum(layer.multiply_adds() for layer in self._every_layer)
+        return sum(layer.times * layer.multiply_adds() for layer in self._every_layer)
 
     def fuse(self) -> Sequential:
         """A new model for inference, with each `BatchNorm` folded into the layer before it; see `numbanet.fuse`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from numbanet.layers.base import Layer, size
+from numbanet.layers.base import Buffer, Layer, size
 from numbanet.layers.chain import walk
 from numbanet.model import Sequential
 
@@ -43,11 +44,17 @@ def summary_rows(model: Sequential, batch_size: int = 128) -> list[Row]:
     for layer in walk(model.layers):
         parameters = sum(size(spec.shape) for spec in layer.parameters)
         state = sum(size(spec.shape) for spec in layer.state)
-        buffers = batch_size * sum(size(shape) for shape in layer.buffers.values())
-        scratch = sum(size(shape) for shape in layer.scratch.values())
-        memory = (2 * parameters + state + buffers + scratch) * np.dtype(model.dtype).itemsize
-        rows.append(Row(layer.name, _call(layer), layer.out_shape, parameters, layer.multiply_adds(), memory))
+        memory = (2 * parameters + state) * np.dtype(model.dtype).itemsize
+        memory += batch_size * layer.times * _bytes(layer.buffers.values(), model.dtype)
+        memory += _bytes(layer.scratch.values(), model.dtype)
+        multiply_adds = layer.times * layer.multiply_adds()
+        rows.append(Row(layer.name, _call(layer), layer.out_shape, parameters, multiply_adds, memory))
     return rows
+
+
+def _bytes(buffers: Iterable[Buffer], dtype: str) -> int:
+    """Of all together; `dtype` is the model's."""
+    return sum(size(buffer.shape) * np.dtype(buffer.dtype or dtype).itemsize for buffer in buffers)
 
 
 def _call(layer: Layer) -> str:

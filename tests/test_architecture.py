@@ -29,8 +29,17 @@ ALLOWED: dict[str, set[str]] = {
     "numbanet.schedules": {"configurable"},
     "numbanet.backend": {"kernels"},
     "numbanet.inputs": set(),
+    "numbanet.bench": {"backend", "kernels"},
     "numbanet.arena": {"backend", "initializers"},
-    "numbanet.layers": {"arena", "backend", "configurable", "initializers", "kernels.codes", "kernels.geometry"},
+    "numbanet.layers": {
+        "arena",
+        "backend",
+        "configurable",
+        "initializers",
+        "kernels.codes",
+        "kernels.geometry",
+        "kernels.heads",
+    },
     "numbanet.losses": {"backend", "configurable", "initializers"},
     "numbanet.optimizers": {"arena", "backend", "configurable", "schedules"},
     "numbanet.fuse": {"configurable", "layers", "model"},
@@ -72,14 +81,14 @@ REACHES_UP = {
     ("numbanet.model", "optimizers"),
 }
 ONLY_IN = {
-    "numba": ("numbanet.kernels", "numbanet.backend", "numbanet.cli"),
+    "numba": ("numbanet.kernels", "numbanet.backend", "numbanet.bench", "numbanet.cli"),
     "llvmlite": ("numbanet.kernels", "numbanet.cli"),
     "click": ("numbanet.cli",),
     "rich": ("numbanet.cli",),
     "matplotlib": ("numbanet.plots",),
     "safetensors": ("numbanet.serialize", "numbanet.cli"),
     "pooch": ("numbanet.data",),
-    "pickle": ("numbanet.data",),
+    "pickle": ("numbanet.data", "numbanet.kernels.ahead"),
     "torch": (),
 }
 

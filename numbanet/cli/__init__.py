@@ -15,7 +15,7 @@ import click
 from numbanet.cli.options import debug_option
 from numbanet.errors import unknown_name
 
-COMMANDS = ("train", "evaluate", "predict", "show", "summary", "data", "doctor", "completion")
+COMMANDS = ("train", "evaluate", "predict", "show", "summary", "data", "kernels", "bench", "doctor", "completion")
 
 
 class LazyGroup(click.Group):

@@ -29,20 +29,20 @@ def check_destination(path: Path) -> None:
         _check_replaceable(path)
 
 
-def check_folder(path: Path, failure: type[NumbanetError]) -> None:
+def check_folder(path: Path, failure: type[NumbanetError], option: str = "--out") -> None:
     """Raise `failure` unless the folder that `path` would stand in is there and can be written to."""
     folder = path.parent
     if not folder.exists():
-        raise failure(f"--out {path}: the folder {folder} does not exist. Make it, or name another.")
+        raise failure(f"{option} {path}: the folder {folder} does not exist. Make it, or name another.")
     if not folder.is_dir():
-        raise failure(f"--out {path}: {folder} is a file, not a folder. Name another with --out FILE.")
+        raise failure(f"{option} {path}: {folder} is a file, not a folder. Name another with {option} FILE.")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise failure(
-            f"--out {path}: the folder {folder.resolve()} cannot be written to: {error.strerror or error}. "
-            "Name another file with --out FILE."
+            f"{option} {path}: the folder {folder.resolve()} cannot be written to: {error.strerror or error}. "
+            f"Name another file with {option} FILE."
         ) from error
 
 

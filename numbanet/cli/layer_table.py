@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -21,13 +23,11 @@ def print_file_summary(path: str) -> None:
     _print(model, f"{path}, trained on {origin}" if origin else path)
 
 
-def print_named_summary(
-    name: str, data_set: str, hidden: tuple[int, ...] | None, dropout: float | None, data_dir: str | None
-) -> None:
-    """The layers of an untrained model, as they would be for a data set."""
+def print_named_summary(name: str, data_set: str, options: dict[str, Any], data_dir: str | None) -> None:
+    """The layers of an untrained model, as they would be for a data set; of its `options` those that are not None."""
     console = make_console()
     dataset = load_data(console, data_set, data_dir)
-    given = {key: value for key, value in (("hidden", hidden), ("dropout", dropout)) if value is not None}
+    given = {key: value for key, value in options.items() if value is not None}
     _print(zoo.build(name, dataset, **given), f"{name} for {dataset.name}: {described(dataset)}")
 
 

@@ -52,3 +52,10 @@ def losses() -> Collection[str]:
     from numbanet.losses import LOSSES
 
     return LOSSES.keys()
+
+
+def kernels() -> Collection[str]:
+    """Kernels that can be measured and shown."""
+    from numbanet.bench import workloads
+
+    return workloads.known()

@@ -65,13 +65,52 @@ class Widths(click.ParamType):  # type: ignore[type-arg]
             return value
         if value in ("0", "none"):
             return ()
-        try:
-            widths = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            widths = (0,)
-        if min(widths) < 1:
-            self.fail(f"expected positive numbers with commas between them, as in 512,512; found {value!r}.")
-        return widths
+        return _positive(self, value, ",", "512,512", param, ctx)
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Positive whole numbers with commas between them: `1,2`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """A tuple of them."""
+        return value if isinstance(value, tuple) else _positive(self, value, ",", "1,2", param, ctx)
+
+
+class Shapes(click.ParamType):  # type: ignore[type-arg]
+    """The numbers of a kernel's shape, `128x784x128`; `several` of them with commas between them."""
+
+    name = "shape"
+
+    def __init__(self, several: bool = False) -> None:
+        self.several = several
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """A tuple of numbers, or a tuple of those."""
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(",") if self.several else [value]
+        shapes = tuple(_positive(self, part, "x", "128x784x128", param, ctx) for part in parts)
+        return shapes if self.several else shapes[0]
+
+
+def _positive(
+    kind: click.ParamType,  # type: ignore[type-arg]
+    text: str,
+    separator: str,
+    example: str,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.split(separator))
+    except ValueError:
+        numbers = (0,)
+    if min(numbers) < 1:
+        kind.fail(f"expected positive whole numbers, as in {example}; found {text!r}.", param, ctx)
+    return numbers
 
 
 class Augmentation(click.ParamType):  # type: ignore[type-arg]
@@ -100,6 +139,9 @@ DATA_SET = DataSetName()
 MODEL = Name("model", names.models)
 OPTIMIZER = Name("optimizer", names.optimizers)
 LOSS = Name("loss", names.losses)
+KERNEL = Name("kernel", names.kernels)
+SHAPE, SHAPES = Shapes(), Shapes(several=True)
+DTYPE = click.Choice(["float32", "float64"])
 
 
 def _set_debug(_ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -134,7 +176,15 @@ batch_size_option = click.option(
     help="Examples in one step. [default: the model's]",
 )
 hidden_option = click.option(
-    "--hidden", type=Widths(), metavar="WIDTHS", help="Widths of hidden layers: 512,512; none for none. [mlp]"
+    "--hidden",
+    type=Widths(),
+    metavar="WIDTHS",
+    help="Widths of hidden layers: 512,512; none for none. [mlp, lstm, gru, rnn]",
+)
+sequence_option = click.option(
+    "--sequence",
+    type=click.Choice(["row", "pixel"]),
+    help="How a recurrent network reads an image: row by row, or pixel by pixel. [lstm, gru, rnn; default: row]",
 )
 dropout_option = click.option(
     "--dropout",

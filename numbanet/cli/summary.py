@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from numbanet.cli.options import DATA_SET, MODEL, data_dir_option, debug_option, dropout_option, hidden_option
+from numbanet.cli.options import (
+    DATA_SET,
+    MODEL,
+    data_dir_option,
+    debug_option,
+    dropout_option,
+    hidden_option,
+    sequence_option,
+)
 
 
 @click.command(
@@ -18,15 +28,15 @@ Examples:
 @click.option("--data", "data_set", type=DATA_SET, default="mnist", show_default=True, help="What --model is for.")
 @hidden_option
 @dropout_option
+@sequence_option
 @data_dir_option
 @debug_option
 def command(
     file: str | None,
     model: str | None,
     data_set: str,
-    hidden: tuple[int, ...] | None,
-    dropout: float | None,
     data_dir: str | None,
+    **options: Any,
 ) -> None:
     """Show a model's layers: output shapes, parameters, multiply-adds, memory.
 
@@ -39,4 +49,4 @@ def command(
     if file is not None:
         print_file_summary(file)
     elif model is not None:
-        print_named_summary(model, data_set, hidden, dropout, data_dir)
+        print_named_summary(model, data_set, options, data_dir)

@@ -19,6 +19,7 @@ from numbanet.cli.options import (
     hidden_option,
     json_option,
     limit_option,
+    sequence_option,
 )
 
 
@@ -29,6 +30,7 @@ Examples:
   numbanet train mnist --model resnet --epochs 10
   numbanet train fashion-mnist --hidden 512,512 --dropout 0.2 --epochs 20
   numbanet train mnist --model cnn --augment default --epochs 30
+  numbanet train mnist --model lstm --hidden 128,128
   numbanet train digits --limit 2000 --epochs 3     no network needed
   numbanet train ./my-data.npz --out my-model.safetensors
   numbanet train mnist --dry-run                    does everything work here?
@@ -50,6 +52,7 @@ Ctrl-C ends training early and saves the model as it is; a second Ctrl-C stops a
 @click.option("--loss", type=LOSS, default="cross_entropy", show_default=True)
 @hidden_option
 @dropout_option
+@sequence_option
 @augment_option
 @click.option(
     "--seed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from numbanet import backend
+from numbanet.backend import HostBackend
 from numbanet.cli.compiling import compilation_shown
 from numbanet.cli.console import make_console, say
 from numbanet.cli.destination import check_destination, default_destination
@@ -23,7 +25,8 @@ from numbanet.cli.training_display import TrainingDisplay
 from numbanet.cli.training_plan import Plan, TrainOptions, make_plan
 from numbanet.cli.training_result import Result, as_json, show_result
 from numbanet.data import Dataset
-from numbanet.errors import ModelFileError
+from numbanet.errors import ModelFileError, TrainingError
+from numbanet.kernels.ahead import Rehearsal
 from numbanet.model import Sequential
 from numbanet.serialize import load
 from numbanet.training.history import TrainingInterrupted
@@ -78,8 +81,15 @@ def _threads() -> str:
 
 def _warm_up(console: Console, plan: Plan) -> None:
     """Train a twin for one batch: whatever must be compiled is, and training's clock sees none of it."""
+    short, examples = replace(plan, epochs=1), plan.dataset.first(plan.batch_size)
+    device = backend.get(plan.device)
     with compilation_shown(console):
-        replace(plan, epochs=1).fit(plan.build(), plan.dataset.first(plan.batch_size), [])
+        if isinstance(device, HostBackend):
+            rehearsal = Rehearsal(device.kernels)
+            with suppress(TrainingError):  # no kernel runs, so the loss is whatever was in memory
+                short.fit(plan.build(replace(device, kernels=rehearsal)), examples, [])
+            rehearsal.compile()
+        short.fit(plan.build(), examples, [])
 
 
 def _train(console: Console, plan: Plan, model: Sequential, destination: Path) -> Result:

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from numbanet import losses, optimizers, zoo
+from numbanet.backend import Backend
 from numbanet.cli.model_files import targets_for
 from numbanet.data import Dataset, augment
 from numbanet.data.augment import Augment
@@ -33,6 +34,7 @@ class TrainOptions:
     loss: str
     hidden: tuple[int, ...] | None
     dropout: float | None
+    sequence: str | None
     augment: Augment | None
     seed: int
     limit: int | None
@@ -63,10 +65,10 @@ class Plan:
     loss: Loss
     augment: Augment
 
-    def build(self) -> Sequential:
-        """A new model with its initial weights."""
+    def build(self, device: Backend | None = None) -> Sequential:
+        """A new model with its initial weights; on another device than the plan's where one is given."""
         given = _chosen(self.options)
-        return zoo.build(self.model, self.dataset, seed=self.options.seed, device=self.device, **given)
+        return zoo.build(self.model, self.dataset, seed=self.options.seed, device=device or self.device, **given)
 
     def fit(self, model: Sequential, dataset: Dataset, callbacks: list[Callback]) -> History:
         """Train on a data set, testing after each epoch."""
@@ -110,5 +112,5 @@ def make_plan(options: TrainOptions, dataset: Dataset, device: str) -> Plan:
 
 def _chosen(options: TrainOptions) -> dict[str, Any]:
     """The options that are the network's own, where they were given."""
-    chosen = {"hidden": options.hidden, "dropout": options.dropout}
+    chosen = {"hidden": options.hidden, "dropout": options.dropout, "sequence": options.sequence}
     return {name: value for name, value in chosen.items() if value is not None}

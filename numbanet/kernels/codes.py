@@ -35,3 +35,8 @@ FUSED = frozenset({LINEAR, RELU, SIGMOID, TANH})
 
 # Their derivative needs the input; that of all others follows from the output.
 NEEDS_INPUT = frozenset({GELU, GELU_TANH, SILU})
+
+# What `pool_steps_forward` makes of a sequence's steps.
+LAST_STEP = 0
+MEAN_OF_STEPS = 1
+MAX_OF_STEPS = 2

@@ -1,4 +1,4 @@
-"""The shapes of convolution and pooling, worked out and checked once; and the scratch of normalization.
+"""The shapes of convolution and pooling, worked out and checked once; and the scratch of other layers.
 
 A window of kernel_h x kernel_w taps slides over an image. Output pixel (i, j) reads the input pixels
 
@@ -130,7 +130,8 @@ def gradient_parts(weights: int) -> int:
     return max(1, min(MOST_PARTS, PARTIAL_SUMS // max(1, weights)))
 
 
-# Winograd's transforms of the weights (cpu/winograd.py): 16 places, so many elements between two of them.
+# Winograd's transforms of the weights (cpu/winograd.py): 36 places, and so many elements between two of them.
+WINOGRAD_PLACES = 36
 WINOGRAD_PAD = 16
 
 
@@ -147,7 +148,8 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
     forward = groups * rounded_up(filters, WIDEST_TILE) * (taps * channels + 1)
     backward_input = groups * rounded_up(channels, WIDEST_TILE) * (taps * filters + 1 + taps)
     weights = (taps * channels + 1) * filters * groups
-    winograd = 16 * (channels * filters + WINOGRAD_PAD) + max(channels, filters) + WINOGRAD_PAD
+    transforms = WINOGRAD_PLACES * (channels * filters + WINOGRAD_PAD)
+    winograd = transforms + max(channels, filters) + WINOGRAD_PAD
     direct = max(forward, backward_input, gradient_parts(weights) * weights)
     return max(direct, winograd) if fits_winograd(window, groups) else direct
 
@@ -186,3 +188,10 @@ def layer_norm_scratch(channels: int) -> int:
 def channel_dropout_scratch(channels: int) -> int:
     """What `channel_dropout` wants: the factors of one example for each part."""
     return ROW_PARTS * wide_row(channels)
+
+
+def recurrent_scratch(features: int, units: int, columns: int) -> int:
+    """What the recurrent kernels want, for weights with so many columns: them in panels, or their transposes."""
+    forward = (units + features) * (rounded_up(columns, WIDEST_TILE) + WIDEST_TILE)
+    backward = columns * (rounded_up(units, WIDEST_TILE) + rounded_up(features, WIDEST_TILE))
+    return max(forward, backward)

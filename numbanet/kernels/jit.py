@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -37,7 +37,15 @@ EXACT = {"contract", "nsz"}
 config: Any = numba.config
 module_function: Any = cgutils.get_or_insert_function
 
-_shared: dict[str, Callable[[Any], None]] = {}  # by name: what loads a shared function for one type of element
+
+class Shared(NamedTuple):
+    """A shared function (see `shared`): compile it for a type of element, and make it known to kernels."""
+
+    compile: Callable[[Any, bool], Any]  # element, whether from and to the cache
+    provide: Callable[[Any], None]
+
+
+_shared: dict[str, Shared] = {}  # by name
 _compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
 
 
@@ -65,8 +73,12 @@ def cache_folder() -> Path:
     )
     digest.update(repr(facts).encode())
     folder = cache_root() / digest.hexdigest()[:16]
-    if not folder.exists():
+    try:
+        os.utime(folder)  # in use: among the last to be dropped
+    except FileNotFoundError:
         _drop_old_caches()
+    except OSError:
+        pass  # not ours to touch: a cache for all users, say
     return folder
 
 
@@ -75,8 +87,29 @@ def is_cached() -> bool:
     return any(cache_folder().rglob("*.nbc")) if cache_folder().exists() else False
 
 
+def was_compiled(kernel: Any) -> bool:
+    """Whether this kernel has been compiled before, for whatever types. A quick look: nothing is loaded."""
+    name = f"{kernel.py_func.__module__.rpartition('.')[2]}.{kernel.py_func.__qualname__}"
+    return any(Path(kernel._cache.cache_path).glob(f"{name}-*.nbi"))
+
+
+def shared_functions(kernel: Any) -> set[str]:
+    """The names of the shared functions (see `shared`) that a kernel calls."""
+    return _reachable_names(kernel.py_func) & _shared.keys()
+
+
+def called(kernel: Any) -> list[Any]:
+    """The helpers that a kernel calls, and those that they call."""
+    return [found for found in _reachable(kernel.py_func).values() if hasattr(found, "py_func")]
+
+
+def compile_shared(name: str, element: Any) -> Any:
+    """A shared function compiled anew for a type of element, with its code to be looked at."""
+    return _shared[name].compile(element, False)
+
+
 def _drop_old_caches(keep: int = 12) -> None:
-    """Remove all but the `keep` most recently made folders of compiled kernels, lest they pile up."""
+    """Remove all but the `keep` most recently used folders of compiled kernels, lest they pile up."""
     root = cache_root()
     if not root.exists():
         return
@@ -111,7 +144,7 @@ def _shared_before_cached(compiled: Any, function: Callable[..., Any]) -> Any:
     if config.DISABLE_JIT:  # then it is the plain function, and nothing is cached
         return compiled
     load = compiled._cache.load_overload
-    needed = [_shared[name] for name in _reachable_names(function) & _shared.keys()]
+    needed = [_shared[name].provide for name in _reachable_names(function) & _shared.keys()]
 
     def load_overload(signature: Any, target_context: Any) -> Any:
         elements = {a.dtype for a in signature if isinstance(a, types.Array) and isinstance(a.dtype, types.Float)}
@@ -126,17 +159,21 @@ def _shared_before_cached(compiled: Any, function: Callable[..., Any]) -> Any:
 
 def _reachable_names(function: Callable[..., Any]) -> set[str]:
     """The names of the functions that a kernel calls, and that those call."""
-    found: set[str] = set()
+    return set(_reachable(function))
+
+
+def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
+    """By name, what stands behind every name in a kernel, and in the compiled functions among those."""
+    found: dict[str, Any] = {}
     waiting: list[Any] = [function]
     while waiting:
-        inside = waiting.pop()
+        inside = waiting.pop(0)
         for name in inside.__code__.co_names:
             if name in found:
                 continue
-            found.add(name)
-            callee: Any = inside.__globals__.get(name)
-            if hasattr(callee, "py_func"):
-                waiting.append(callee.py_func)
+            found[name] = inside.__globals__.get(name)
+            if hasattr(found[name], "py_func"):
+                waiting.append(found[name].py_func)
     return found
 
 
@@ -180,18 +217,20 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
     def decorate(function: Callable[..., Any]) -> Any:
         available = set()
 
+        def compile(element: Any, cache: bool) -> Any:
+            signature = signature_of(element)
+            return numba.cfunc(signature, cache=cache, nogil=True, error_model="numpy", fastmath=FAST)(function)
+
         def provide(element: Any) -> None:
             if element in available:
                 return
             with _cache_in_our_folder():
-                compiled = numba.cfunc(
-                    signature_of(element), cache=True, nogil=True, error_model="numpy", fastmath=FAST
-                )(function)
+                compiled = compile(element, True)
             llvm.add_symbol(f"{symbol}_{element}", compiled.address)
             _compiled_and_in_use.append(compiled)
             available.add(element)
 
-        _shared[function.__name__] = provide
+        _shared[function.__name__] = Shared(compile, provide)
 
         def call(typingctx: Any, *arguments: Any) -> Any:
             element = arguments[0].dtype

@@ -38,6 +38,11 @@ class Activation(Layer):
         """Its function."""
         return self.function
 
+    @property
+    def keeps_mask(self) -> bool:
+        """Yes: each element is for itself."""
+        return True
+
     def build(self, in_shape: Shape) -> Shape:
         """Any shape; softmax needs at least one axis."""
         if self.function in OVER_AXIS and not in_shape:

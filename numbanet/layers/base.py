@@ -6,6 +6,10 @@
     backward(x, dy, need_dx) -> dx   after forward on the same x; fills the gradients of its parameters; never
                                      writes dy; None where dx is not needed
 
+Sequences are (time, features). Where some steps only fill up, a layer that finds them makes a mask, uint8 [n, time],
+1 for a real step; layers that keep the steps where they are (`keeps_mask`) hand it on, the very same array, to all
+after them, and the loss. Whoever looks across steps leaves out those of 0.
+
 A layer gets the namespace of kernels that it calls. It knows nothing of the device behind it, of the loss or
 of the optimizer. Everything that can be looked up is looked up in `bind`, so that a step costs little Python.
 A layer that holds layers says so in `chains`; what becomes of those stands in `chain`.
@@ -16,7 +20,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from numbanet import initializers
 from numbanet.arena import ParameterSpec
@@ -36,7 +40,8 @@ class Views:
     `buffers` holds what grows with the batch and the scratch that does not.
 
     `step` is an int64[1] array, the number of the training step; with `seed` and `stream` (one per layer) it
-    keys a layer's random numbers. `absent` is an array of size 0: what kernels take for "none".
+    keys a layer's random numbers. `absent` is an array of size 0: what kernels take for "none". `mask` is that of
+    the inputs, uint8 [n, time], of shape (0, 0) where all steps are real; forward finds it filled.
     """
 
     batch: int
@@ -45,16 +50,27 @@ class Views:
     state: dict[str, Array]
     buffers: dict[str, Array]
     absent: Array
+    mask: Array
     seed: int
     step: Array
     stream: int
+
+
+class Buffer(NamedTuple):
+    """Working memory: its shape, and its type of element, None for that of the model."""
+
+    shape: Shape
+    dtype: str | None = None
 
 
 class Layer(Configurable):
     """Base of all layers. A layer object belongs to one model."""
 
     kind: ClassVar[str]  # the class's name in snake case
-    chains: tuple[Chain, ...] = ()  # the layers inside; what the first of a chain is fed is the layer's own x
+    chains: tuple[Chain, ...] = ()  # the layers inside; what the first of a chain is fed is the layer's `inner_input`
+    makes_mask = False  # whether forward writes its buffer "mask"
+    mask_from: Layer | None = None  # the layer that makes the mask of its inputs
+    times = 1  # how often it is run for one example of the model: its batches are so much larger
     _name = ""
 
     def __init_subclass__(cls) -> None:
@@ -71,6 +87,30 @@ class Layer(Configurable):
         """`<index>_<kind>` in its model, behind the names of what it lies in; the class's name before."""
         return self._name or type(self).__name__
 
+    @property
+    def tokens(self) -> int | None:
+        """Where x is tokens, whole numbers from 0 on, how many there are; None where x is of the model's type."""
+        return None
+
+    @property
+    def keeps_mask(self) -> bool:
+        """Whether step t of y belongs to step t of x, so that the mask of x is one of y."""
+        return False
+
+    def hand_on(self, mask_from: Layer | None) -> Layer | None:
+        """Note whose mask x has, here and in the layers inside; return whose mask y has."""
+        self.mask_from = mask_from
+        ends = [chain.hand_on(mask_from) for chain in self.chains]
+        if self.makes_mask:
+            return self
+        if not self.keeps_mask:
+            return None
+        return next((end for end in ends if end is not None), mask_from)
+
+    def inner_input(self, x: Array) -> Array:
+        """What the layers inside are fed for this x."""
+        return x
+
     def place(self, name: str, in_shape: Shape) -> Shape:
         """Become the layer `name` of a model that feeds it `in_shape`; return its output shape."""
         if self._name:
@@ -78,8 +118,8 @@ class Layer(Configurable):
         self._name = name
         self.parameters: list[ParameterSpec] = []
         self.state: list[ParameterSpec] = []
-        self.buffers: dict[str, Shape] = {}
-        self.scratch: dict[str, Shape] = {}
+        self.buffers: dict[str, Buffer] = {}
+        self.scratch: dict[str, Buffer] = {}
         self.in_shape = in_shape
         self.out_shape = self.build(in_shape)
         return self.out_shape
@@ -99,6 +139,9 @@ class Layer(Configurable):
         """dx [n, *in_shape] from dy [n, *out_shape], for the x of the last `forward`."""
         raise NotImplementedError
 
+    def reset_state(self) -> None:
+        """Forget what is carried from one batch to the next, in layers that carry something."""
+
     def multiply_adds(self) -> int:
         """Multiply-adds of the forward pass for one example, without those of layers inside."""
         return 0
@@ -111,13 +154,13 @@ class Layer(Configurable):
         """Declare a tensor that is stored with the model and not trained."""
         self.state.append(ParameterSpec(name, shape, initializers.get(initializer), False))
 
-    def add_buffer(self, name: str, shape: Shape) -> None:
-        """Declare working memory, [n, *shape] for a batch of n."""
-        self.buffers[name] = shape
+    def add_buffer(self, name: str, shape: Shape, dtype: str | None = None) -> None:
+        """Declare working memory, [n, *shape] for a batch of n; of the model's type, unless `dtype` says another."""
+        self.buffers[name] = Buffer(shape, dtype)
 
-    def add_scratch(self, name: str, shape: Shape) -> None:
+    def add_scratch(self, name: str, shape: Shape, dtype: str | None = None) -> None:
         """Declare working memory of this shape, whatever the batch size; `bind` finds it among the buffers."""
-        self.scratch[name] = shape
+        self.scratch[name] = Buffer(shape, dtype)
 
     def error(self, expected: str, got: object, advice: str = "") -> ModelError:
         """The error that names this layer, what it expected and what it got."""

@@ -40,10 +40,32 @@ class Chain:
         """Name the layers, with `prefix` before each name, and build them; return the last one's output shape."""
         for index, layer in enumerate(self.layers):
             in_shape = layer.place(f"{prefix}{index}_{layer.kind}", in_shape)
+            if index > 0 and layer.tokens is not None:
+                raise layer.error(
+                    "tokens, whole numbers as they come from the data",
+                    f"the outputs of {self.layers[index - 1].name}",
+                    "Put it first.",
+                )
         # Nothing below the first layer with parameters needs a gradient.
         trained = [i for i, layer in enumerate(self.layers) if any(inner.parameters for inner in walk([layer]))]
         self._first_trained = trained[0] if trained else len(self.layers)
         return in_shape
+
+    def hand_on(self, mask_from: Layer | None) -> Layer | None:
+        """Note in each layer whose mask its inputs have, those of the first `mask_from`'s; return the output's."""
+        for layer in self.layers:
+            mask_from = layer.hand_on(mask_from)
+        return mask_from
+
+    @property
+    def tokens(self) -> int | None:
+        """Where the inputs are tokens, how many there are."""
+        return self.layers[0].tokens if self.layers else None
+
+    @property
+    def keeps_mask(self) -> bool:
+        """Whether the steps of the output are those of the input."""
+        return all(layer.keeps_mask for layer in self.layers)
 
     @property
     def trained(self) -> bool:
@@ -90,7 +112,7 @@ class Chain:
                 return x
             for chain in layer.chains:
                 if wanted in walk(chain.layers):
-                    return chain.input_of(wanted, x)
+                    return chain.input_of(wanted, layer.inner_input(x))
             x = layer.forward(x, False)
         raise LookupError(f"{wanted.name} is not among these layers")
 

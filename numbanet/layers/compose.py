@@ -20,7 +20,7 @@ from numbanet.layers.conv import Conv2D
 from numbanet.layers.conv1d import Conv1D
 from numbanet.layers.dense import Dense
 
-MERGES = ("concat", "add")
+MERGES = ("concat", "add", "mean")
 
 
 class Residual(Layer):
@@ -43,8 +43,8 @@ class Residual(Layer):
     ) -> None:
         if isinstance(shortcut, str) and shortcut != "projection":
             raise ModelError(f"Residual: {unknown_name('shortcut', shortcut, ['projection'])}")
-        self.layers = tuple(map(_from_file, layers))
-        self.shortcut = _from_file(shortcut)
+        self.layers = tuple(map(layer_from_file, layers))
+        self.shortcut = layer_from_file(shortcut)
         self.activation = activation or "linear"
         if not self.layers:
             raise ModelError("Residual: expected at least one layer for its body, got none.")
@@ -60,6 +60,16 @@ class Residual(Layer):
     def output_function(self) -> str:
         """Its activation."""
         return self.activation
+
+    @property
+    def tokens(self) -> int | None:
+        """Those that both the body and the shortcut take."""
+        return _common_tokens(self, (self._body, self._shortcut))
+
+    @property
+    def keeps_mask(self) -> bool:
+        """Where both the body and the shortcut do."""
+        return self._body.keeps_mask and self._shortcut.keeps_mask
 
     def build(self, in_shape: Shape) -> Shape:
         """Any shape -> the body's output shape."""
@@ -132,8 +142,8 @@ class Parallel(Layer):
     """Branches that are all fed x; their outputs side by side along the last axis, or added up.
 
     A branch is a layer or a list of layers, one after another; `[]` is x itself. `merge`: "concat" for outputs
-    whose shapes agree in all but the last axis, (..., a) and (..., b) -> (..., a + b), or "add" for outputs of
-    one shape: what other libraries have as the layers Concat and Add.
+    whose shapes agree in all but the last axis, (..., a) and (..., b) -> (..., a + b), or "add" or "mean" for
+    outputs of one shape: what other libraries have as the layers Concat, Add and Average.
 
     Inside it, names are "2_parallel.branch0.0_dense" and so on.
     """
@@ -143,9 +153,10 @@ class Parallel(Layer):
             raise ModelError(f"Parallel: {unknown_name('merge', str(merge), MERGES)}")
         if not branches:
             raise ModelError("Parallel: expected at least one branch, got none.")
-        self.branches = tuple(map(_from_file, branches))
+        self.branches = tuple(map(layer_from_file, branches))
         self.merge = merge
         self.chains = tuple(_chain(branch, f"Parallel: branch {i}") for i, branch in enumerate(self.branches))
+        self._names = [f"branch{i}" for i in range(len(branches))]
 
     @property
     def output_function(self) -> str:
@@ -154,9 +165,20 @@ class Parallel(Layer):
         alike = self.merge == "concat" and len(functions) == 1 and functions <= ACTIVATIONS.keys()
         return functions.pop() if alike else "linear"
 
+    @property
+    def tokens(self) -> int | None:
+        """Those that all branches take."""
+        return _common_tokens(self, self.chains)
+
+    @property
+    def keeps_mask(self) -> bool:
+        """Where all branches do."""
+        return all(branch.keeps_mask for branch in self.chains)
+
     def build(self, in_shape: Shape) -> Shape:
         """Any shape -> that of the outputs, merged."""
-        shapes = [branch.place(f"{self.name}.branch{i}.", in_shape) for i, branch in enumerate(self.chains)]
+        branches = zip(self._names, self.chains, strict=True)
+        shapes = [branch.place(f"{self.name}.{name}.", in_shape) for name, branch in branches]
         concat = self.merge == "concat"
         if len({shape[:-1] if concat else shape for shape in shapes}) > 1 or (concat and () in shapes):
             agree = "that agree in all but the last axis" if concat else "of one shape"
@@ -165,16 +187,19 @@ class Parallel(Layer):
         out_shape = (*shapes[0][:-1], sum(self._widths)) if concat else shapes[0]
         self.add_buffer("y", out_shape)
         self.add_buffer("dx", in_shape)
+        if self.merge == "mean":
+            self.add_buffer("dz", out_shape)  # what each branch gets of dy
         for i in range(len(self._widths)):
             self.add_buffer(f"dy{i}", shapes[i])
         return out_shape
 
     def bind(self, kernels: Any, views: Views) -> None:
         """Keep the buffers, flat and as rows of the last axis."""
-        self._add, self._copy = kernels.add_activation, kernels.copy_columns
+        self._add, self._copy, self._scale = kernels.add_activation, kernels.copy_columns, kernels.scale
         buffers = views.buffers
         self._y, self._dx = buffers["y"], buffers["dx"]
         self._y_flat, self._dx_flat = self._y.reshape(-1), self._dx.reshape(-1)
+        self._share, self._dz = 1.0 / len(self.chains), buffers["dz" if "dz" in buffers else "y"]
         # Of each branch: its layers, what it is fed back, also as rows, its first column and its columns.
         self._parts, first = [], 0
         for i, width in enumerate(self._widths):
@@ -186,9 +211,13 @@ class Parallel(Layer):
             self._y_rows = self._y.reshape(self._rows)
 
     def forward(self, x: Array, train: bool) -> Array:
-        """The branches' outputs side by side, or their sum."""
+        """The branches' outputs side by side, their sum or their mean."""
         if not self._parts:
-            return self._sum(self._y, self._y_flat, [branch.forward(x, train) for branch in self.chains])
+            y = self._sum(self._y, self._y_flat, [branch.forward(x, train) for branch in self.chains])
+            if self.merge != "mean":
+                return y
+            self._scale(self._y_flat, y.reshape(-1), self._share)
+            return self._y
         for branch, _, _, first, width in self._parts:
             self._copy(self._y_rows, branch.forward(x, train).reshape(-1, width), first, 0, width)
         return self._y
@@ -196,6 +225,9 @@ class Parallel(Layer):
     def backward(self, x: Array, dy: Array, need_dx: bool = True) -> Array | None:
         """dx is the sum of the branches'."""
         if not self._parts:
+            if self.merge == "mean":
+                self._scale(self._dz.reshape(-1), dy.reshape(-1), self._share)
+                dy = self._dz
             gradients = [branch.backward(dy, need_dx) for branch in self.chains]
         else:
             dy, gradients = dy.reshape(self._rows), []
@@ -218,10 +250,19 @@ def _chain(layers: Any, owner: str) -> Chain:
     return Chain(layers if isinstance(layers, (list, tuple)) else [layers], owner)
 
 
-def _from_file(choice: Any) -> Any:
+def _common_tokens(layer: Layer, chains: Sequence[Chain]) -> int | None:
+    """How many tokens all of the chains know, where they take tokens."""
+    found = [chain.tokens for chain in chains]
+    tokens = [count for count in found if count is not None]
+    if tokens and len(tokens) < len(found):
+        raise layer.error("branches that all begin with an Embedding, or none", "some that do: x is tokens or numbers")
+    return min(tokens, default=None)
+
+
+def layer_from_file(choice: Any) -> Any:
     """What a model file says of a layer becomes the layer, also in a list; all else stays what it is."""
     from numbanet.layers import LAYERS  # which names the layers of this file too
 
     if isinstance(choice, Mapping):
         return from_config("layer", LAYERS, choice)
-    return [_from_file(item) for item in choice] if isinstance(choice, (list, tuple)) else choice
+    return [layer_from_file(item) for item in choice] if isinstance(choice, (list, tuple)) else choice

@@ -11,7 +11,7 @@ from numbanet.initializers import Shape
 from numbanet.kernels.geometry import PADDINGS, Pair, extent, pair
 from numbanet.layers.conv import Convolution, Sliding, check_channels, check_groups
 from numbanet.layers.weighted import InitializerChoice
-from numbanet.layers.windows import Padding
+from numbanet.layers.windows import Padding, check_sequence
 
 PADDINGS_1D = (*PADDINGS, "causal")
 
@@ -49,13 +49,14 @@ class Conv1D(Convolution):
         self.groups = check_groups("Conv1D", groups, self.filters)
         self.configure(activation, bias, weight_initializer, bias_initializer)
 
+    @property
+    def keeps_mask(self) -> bool:
+        """Where there are as many steps after it as before: they are then of the same places."""
+        return self.out_shape[0] == self.in_shape[0] and self.stride == 1
+
     def build(self, in_shape: Shape) -> Shape:
         """(time, features) -> (out_time, filters)."""
-        if len(in_shape) != 2:
-            wanted = (*in_shape, 1) if len(in_shape) == 1 else "(time, features)"
-            advice = f"Put Reshape({wanted}) before it."
-            raise self.error("sequences of shape (time, features)", f"inputs of shape {in_shape}", advice)
-        time, features = in_shape
+        time, features = check_sequence(self, in_shape)
         check_channels(self, features, self.groups)
         shortest = extent(self.kernel, self.dilation) - sum(self._ends())
         if self.padding != "same" and time < shortest:

@@ -33,6 +33,11 @@ class Dropout(Layer):
     def output_function(self) -> None:
         """None: after training, y is x."""
 
+    @property
+    def keeps_mask(self) -> bool:
+        """Yes: each element is for itself."""
+        return True
+
     def build(self, in_shape: Shape) -> Shape:
         """Any shape; of channels, with at least one axis."""
         if self.per_channel:

@@ -22,6 +22,11 @@ class _Norm(Layer):
 
     epsilon: float
 
+    @property
+    def keeps_mask(self) -> bool:
+        """Yes: y is x in other units. Steps that only fill up are normalized like all others."""
+        return True
+
     def _declare(self, in_shape: Shape, *parameters: str) -> None:
         """Check the shape; declare parameters of one number a channel, and the buffers of y and dx."""
         if not in_shape:

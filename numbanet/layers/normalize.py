@@ -19,6 +19,11 @@ class Normalize(Layer):
     A channel that never varies becomes 0. Before training, y is x.
     """
 
+    @property
+    def keeps_mask(self) -> bool:
+        """Yes: each element is for itself."""
+        return True
+
     def build(self, in_shape: Shape) -> Shape:
         """Any shape with at least one axis."""
         if not in_shape:

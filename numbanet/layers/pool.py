@@ -11,7 +11,16 @@ from numbanet.errors import ModelError, unknown_name
 from numbanet.initializers import Shape
 from numbanet.kernels.geometry import PADDINGS, Pair, Sides, pair, slide
 from numbanet.layers.base import Layer, Views
-from numbanet.layers.windows import Image, OneOrPair, Padding, check_image, check_padding, check_pair, sides
+from numbanet.layers.windows import (
+    Image,
+    OneOrPair,
+    Padding,
+    check_image,
+    check_padding,
+    check_pair,
+    check_sequence,
+    sides,
+)
 
 # y from x, and dx from dy and x, all of them images.
 Kernels: TypeAlias = tuple[Callable[[Array, Array], None], Callable[[Array, Array, Array], None]]
@@ -156,11 +165,7 @@ class SequencePool(Pool):
 
     def build(self, in_shape: Shape) -> Shape:
         """(time, features) -> (out_time, features)."""
-        if len(in_shape) != 2:
-            wanted = (*in_shape, 1) if len(in_shape) == 1 else "(time, features)"
-            advice = f"Put Reshape({wanted}) before it."
-            raise self.error("sequences of shape (time, features)", f"inputs of shape {in_shape}", advice)
-        time, features = in_shape
+        time, features = check_sequence(self, in_shape)
         padding = self.padding if isinstance(self.padding, str) else (0, 0, *pair(self.padding))
         stride = self.size if self.stride is None else self.stride
         try:

@@ -57,3 +57,14 @@ def check_image(layer: Layer, in_shape: Shape) -> Image:
     raise layer.error(
         "images of shape (height, width, channels)", f"inputs of shape {in_shape}", f"Put Reshape({wanted}) before it."
     )
+
+
+def check_sequence(layer: Layer, in_shape: Shape) -> tuple[int, int]:
+    """The shape of a sequence, (time, features); else `ModelError` with a hint."""
+    if len(in_shape) == 2:
+        time, features = in_shape
+        return time, features
+    wanted = (*in_shape, 1) if len(in_shape) == 1 else "(time, features)"
+    raise layer.error(
+        "sequences of shape (time, features)", f"inputs of shape {in_shape}", f"Put Reshape({wanted}) before it."
+    )

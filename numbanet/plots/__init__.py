@@ -14,15 +14,18 @@ from numbanet.plots.explanation import Explained, explanation
 from numbanet.plots.feature_maps import feature_maps
 from numbanet.plots.filters import filters
 from numbanet.plots.mistakes import Mistake, mistakes
+from numbanet.plots.roofline import Point, roofline
 
 __all__ = [
     "Explained",
     "Mistake",
+    "Point",
     "confusion",
     "explanation",
     "feature_maps",
     "filters",
     "mistakes",
     "require_matplotlib",
+    "roofline",
     "to_png",
 ]

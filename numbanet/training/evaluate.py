@@ -11,11 +11,11 @@ from numbanet import losses
 from numbanet.configurable import check_whole
 from numbanet.data.batches import batches
 from numbanet.data.dataset import Dataset
-from numbanet.layers.base import size
 from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.training.feed import Feed, examples
 from numbanet.training.metrics import Metric, Metrics
+from numbanet.training.objective import Objective
 
 
 def evaluate(
@@ -57,12 +57,11 @@ class Evaluation:
         backend = model.backend
         self._model = model
         self._feed = Feed(model, x, y, found, where)
-        self._columns = size(model.output_shape)
-        self._metrics = Metrics(metrics, found, self._columns)
-        self._compute = found.bind(backend, model.dtype, self._feed.targets, self._columns)
+        self._objective = Objective(model, found, self._feed.targets)
+        self._metrics = Metrics(metrics, found, self._objective.columns)
         self._rows = batches(self._feed.order(0, 0, shuffle=False), batch_size)
         self._totals = backend.zeros((4,), np.float64)
-        self._losses = {n: backend.empty((n,), model.dtype) for n in {len(rows) for rows in self._rows}}
+        self._losses = {n: self._objective.losses(n) for n in {len(rows) for rows in self._rows}}
         self._no_gradient = backend.empty((0, 0), model.dtype)
 
     def run(self) -> dict[str, float]:
@@ -72,8 +71,8 @@ class Evaluation:
         self._metrics.reset()
         for rows in self._rows:
             x, y = self._feed(rows)
-            z = model.run_forward(x, False).reshape(-1, self._columns)
-            self._compute(self._totals, self._losses[len(rows)], self._no_gradient, z, y)
+            z = model.run_forward(x, False)
+            z = self._objective(self._totals, self._losses[len(rows)], self._no_gradient, z, y)
             if self._metrics.others:
-                self._metrics.update(to_numpy(z), to_numpy(y))
+                self._metrics.update(to_numpy(z), to_numpy(y), to_numpy(model.mask))
         return self._metrics.results(to_numpy(self._totals))

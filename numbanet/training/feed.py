@@ -12,7 +12,7 @@ from numbanet.data.augment import Augment
 from numbanet.data.batches import order
 from numbanet.data.dataset import Dataset
 from numbanet.errors import ModelError
-from numbanet.inputs import BYTE_SCALE, as_inputs
+from numbanet.inputs import BYTE_SCALE
 from numbanet.losses import Loss
 from numbanet.model import Sequential
 
@@ -28,7 +28,7 @@ class Feed:
     def __init__(
         self, model: Sequential, x: Any, y: Any, loss: Loss, where: tuple[str, str], augment: Augment | None = None
     ) -> None:
-        inputs = as_inputs(x, model.input_shape, model.dtype, where[0])
+        inputs = model.checked_inputs(x, where[0])
         targets = loss.targets(y, model.output_shape, model.dtype, where[1])
         if len(inputs) != len(targets):
             raise ModelError(f"{where[1]}: expected as many targets as examples, {len(inputs)}, got {len(targets)}.")

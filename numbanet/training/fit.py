@@ -21,6 +21,7 @@ from numbanet.training.evaluate import Evaluation
 from numbanet.training.feed import Feed, examples
 from numbanet.training.history import History, TrainingInterrupted
 from numbanet.training.metrics import Metric, Metrics
+from numbanet.training.objective import Objective
 from numbanet.training.step import TrainStep
 
 
@@ -90,7 +91,7 @@ class _Run:
         self.model, self.shuffle = model, shuffle
         self.batch_size = check_whole("fit", "batch_size", batch_size, 1)
         self.feed = Feed(model, x, y, found, ("x", "y"), augmentation.get(augment))
-        self.metrics = Metrics(metrics, found, math.prod(model.output_shape))
+        self.metrics = Metrics(metrics, found, Objective(model, found, self.feed.targets).columns)
         self.validation: Evaluation | None = None
         if validation_data is not None:
             where = ("validation x", "validation y")
@@ -158,7 +159,7 @@ class _Run:
             x, y = feed(chosen)
             z = run(x, y)
             if others:
-                self.metrics.update(to_numpy(z), to_numpy(y))
+                self.metrics.update(to_numpy(z), to_numpy(y), to_numpy(self.model.mask))
             if interval is not None and ((now := perf_counter()) >= due or number == last):
                 self._report(number, now - start, seconds_before)
                 due = now + interval

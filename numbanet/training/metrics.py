@@ -34,7 +34,10 @@ class Metric(Configurable):
         """Raise `ModelError` where the metric makes no sense with this loss and so many outputs."""
 
     def scores(self, z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        """One number an example: z [n, outputs]; y as the loss takes it, labels [n] or [n, outputs]."""
+        """One number an example: z [n, outputs]; y as the loss takes it, labels [n] or [n, outputs].
+
+        Where the loss takes sequences step by step, an example is a real step.
+        """
         raise NotImplementedError
 
     def reset(self) -> None:
@@ -148,14 +151,19 @@ class Metrics:
         # Read from the loss's own count.
         self._counted = loss.classifies and any(type(metric) is Accuracy for metric in found)
         self.others = [m for m in found if not (loss.classifies and type(m) is Accuracy)]
+        self._loss = loss
 
     def reset(self) -> None:
         """Start again."""
         for metric in self.others:
             metric.reset()
 
-    def update(self, z: NDArray[Any], y: NDArray[Any]) -> None:
-        """Take in a batch; to be called only where there are `others`."""
+    def update(self, z: NDArray[Any], y: NDArray[Any], mask: NDArray[Any]) -> None:
+        """Take in a batch, in the loss's rows; to be called only where there are `others`."""
+        weighs = self._loss.weighs(y, mask)
+        y = y.reshape(-1) if y.dtype.kind == "i" else y.reshape(z.shape)
+        if weighs is not None:
+            z, y = z[weighs], y[weighs]
         for metric in self.others:
             metric.update(z, y)
 

@@ -18,10 +18,10 @@ from numbanet import losses, optimizers
 from numbanet.backend import Array
 from numbanet.errors import ModelError
 from numbanet.inputs import is_ready
-from numbanet.layers.base import size
-from numbanet.losses import Compute, Loss
+from numbanet.losses import Loss
 from numbanet.model import Sequential
 from numbanet.optimizers import Optimizer
+from numbanet.training.objective import Objective, mean
 
 INT64 = np.dtype(np.int64)
 
@@ -49,19 +49,18 @@ class TrainStep:
         model.loss = self.loss
         self.totals = model.backend.zeros((4,), np.float64)
         self._own_totals = model.backend.zeros((4,), np.float64)
-        self._outputs = size(model.output_shape)
-        self._dtype = np.dtype(model.dtype)
-        self._compute: Compute | None = None
+        self._target_type: np.dtype[Any] | None = None
         self._target_axes = 0
         self._batch = 0
 
     def __call__(self, x: Any, y: Any) -> float:
         """Train on the batch x [n, *input_shape], y; return its mean loss before the update.
 
-        `y` as the loss takes it: labels [n], or targets shaped like the outputs. Raises `ModelError`.
+        `y` as the loss takes it: labels [n], or of sequences [n, time], or targets shaped like the outputs. Raises
+        `ModelError`.
         """
         model = self.model
-        ready = is_ready(y, (), INT64) and self.loss.name == "cross_entropy"
+        ready = self.loss.name == "cross_entropy" and is_ready(y, model.output_shape[:-1], INT64)
         targets = y if ready else self.targets(y)
         if len(targets) != len(x):
             raise ModelError(f"y: expected as many targets as examples, {len(x)}, got {len(targets)}.")
@@ -77,34 +76,29 @@ class TrainStep:
         finally:
             self.totals = totals
         totals += totals_now
-        now = model.backend.to_numpy(totals_now)
-        return float(now[0] / now[1])
+        return mean(model.backend.to_numpy(totals_now))
 
     def targets(self, y: Any, where: str = "y") -> NDArray[Any]:
         """`y` checked and converted for the loss."""
         return self.loss.targets(y, self.model.output_shape, self.model.dtype, where)
 
     def run(self, x: Array, y: Array) -> Array:
-        """The step on arrays of the device that are ready, with no checks; returns the outputs z [n, f]."""
+        """The step on arrays of the device that are ready, with no checks; returns the outputs in the loss's rows."""
         model = self.model
         n = len(x)
         model.bind(n)
-        if n != self._batch or y.ndim != self._target_axes:
+        if n != self._batch or y.ndim != self._target_axes or y.dtype != self._target_type:
             self._bind(n, y)
         model.step[0] += 1
         z = model.run_forward(x, True)
-        if self._reshape:
-            z = z.reshape(n, -1)
-        self._compute(self.totals, self._losses, self._dz_rows, z, y)  # type: ignore[misc]
+        z = self._objective(self.totals, self._losses, self._dz, z, y)
         model.run_backward(self._dz)
         self.updater()
         return z
 
     def _bind(self, n: int, y: Array) -> None:
-        model, backend = self.model, self.model.backend
-        self._compute = self.loss.bind(backend, model.dtype, y, self._outputs)
-        self._losses = backend.empty((n,), self._dtype)
-        self._dz = backend.empty((n, *model.output_shape), self._dtype)
-        self._dz_rows = self._dz.reshape(n, self._outputs)
-        self._reshape = len(model.output_shape) != 1
-        self._batch, self._target_axes = n, y.ndim
+        model = self.model
+        self._objective = Objective(model, self.loss, y)
+        self._losses = self._objective.losses(n)
+        self._dz = model.backend.empty((n, *model.output_shape), model.dtype)
+        self._batch, self._target_axes, self._target_type = n, y.ndim, y.dtype

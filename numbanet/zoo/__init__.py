@@ -19,9 +19,25 @@ from numbanet.schedules import Cosine
 from numbanet.zoo.convolutional import FASTNET_PIXELS, cnn, fastnet, lenet
 from numbanet.zoo.dense import mlp
 from numbanet.zoo.recipe import Recipe
+from numbanet.zoo.recurrent import gru, lstm, rnn
 from numbanet.zoo.residual import resnet
 
-__all__ = ["MODELS", "RECIPES", "Recipe", "build", "cnn", "default_for", "fastnet", "lenet", "mlp", "recipe", "resnet"]
+__all__ = [
+    "MODELS",
+    "RECIPES",
+    "Recipe",
+    "build",
+    "cnn",
+    "default_for",
+    "fastnet",
+    "gru",
+    "lenet",
+    "lstm",
+    "mlp",
+    "recipe",
+    "resnet",
+    "rnn",
+]
 
 MODELS: dict[str, Callable[..., Sequential]] = {
     "mlp": mlp,
@@ -29,6 +45,9 @@ MODELS: dict[str, Callable[..., Sequential]] = {
     "cnn": cnn,
     "resnet": resnet,
     "fastnet": fastnet,
+    "lstm": lstm,
+    "gru": gru,
+    "rnn": rnn,
 }
 RECIPES = {
     "mlp": Recipe(10, 128, "adam", 4e-3, Cosine()),
@@ -36,6 +55,9 @@ RECIPES = {
     "cnn": Recipe(6, 128, "adam", 1e-3, Cosine()),
     "resnet": Recipe(6, 128, "adam", 3e-3, Cosine()),
     "fastnet": Recipe(8, 128, "adam", 6e-3, Cosine(), augment="default"),
+    "lstm": Recipe(10, 128, "adam", 4e-3, Cosine()),
+    "gru": Recipe(10, 128, "adam", 4e-3, Cosine()),
+    "rnn": Recipe(10, 128, "adam", 1e-3, Cosine()),
 }
 
 
@@ -57,10 +79,11 @@ def build(name: str, dataset: Dataset, **options: Any) -> Sequential:
 def default_for(dataset: Dataset, options: Collection[str] = ()) -> str:
     """The name of the model that does well on a data set in a short time, among those that take all `options`."""
     shape = dataset.input_shape
-    if len(shape) in (2, 3) and min(shape[:2]) >= FASTNET_PIXELS:
-        known = inspect.signature(fastnet).parameters
+    large = len(shape) in (2, 3) and min(shape[:2]) >= FASTNET_PIXELS
+    for name in ("fastnet", "mlp", "lstm") if large else ("mlp", "lstm"):
+        known = inspect.signature(MODELS[name]).parameters
         if all(option in known for option in options):
-            return "fastnet"
+            return name
     return "mlp"
 
 

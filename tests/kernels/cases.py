@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numbanet.kernels.codes import ACTIVATIONS, FUSED, TANH
+from numbanet.kernels.codes import ACTIVATIONS, FUSED, LAST_STEP, MAX_OF_STEPS, MEAN_OF_STEPS, TANH
 from numbanet.kernels.distortion import Distortion
 from numbanet.kernels.geometry import (
     batch_norm_scratch,
@@ -20,6 +20,7 @@ from numbanet.kernels.geometry import (
 from numbanet.kernels.heads import fused_heads
 
 from .helpers import Out, normal, out
+from .sequences import CELLS, Problem, options
 
 FLAT = 100_003  # 13 chunks of 8192 elements, the last one incomplete
 N, IN, CLASSES = 300, 257, 131  # 39,300 numbers; 10 million multiply-adds
@@ -38,6 +39,7 @@ def _flat(rng: np.random.Generator, dtype: Any) -> list[Case]:
         if code in FUSED:
             calls.append(("dense_backward_activation", (out(FLAT, dtype), dy, y, code)))
             calls.append(("add_activation", (out(FLAT, dtype), x, dy, code)))
+    calls.append(("scale", (out(FLAT, dtype), x, 0.3)))
     return [*calls, ("dropout", (out(FLAT, dtype), x, 0.3, 5, np.array([9]), 1))]
 
 
@@ -122,20 +124,34 @@ def _pooling(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
+def _sequences(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    n, t, f, vocabulary = 40, 11, 70, 500
+    x, dy, mask = normal(rng, (n, t, f), dtype), normal(rng, (n, f), dtype), (rng.random((n, t)) < 0.7).astype(np.uint8)
+    tokens, stale = rng.integers(0, vocabulary, n * t), rng.integers(0, vocabulary, 50)
+    table = np.zeros((vocabulary, f), dtype)
+    calls: list[Case] = [("mask_steps", (out((n, t), np.uint8), rng.integers(0, 3, (n, t, 1)), 1.0))]
+    for how in (LAST_STEP, MEAN_OF_STEPS, MAX_OF_STEPS):
+        calls.append(("pool_steps_forward", (out((n, f), dtype), x, mask, how)))
+        calls.append(("pool_steps_backward", (out((n, t, f), dtype), dy, x, mask, how)))
+    calls.append(("embedding_backward", (Out(table), out(n * t, np.int64), x.reshape(-1, f), tokens, stale, 7)))
+    return calls
+
+
 def _losses(rng: np.random.Generator, dtype: Any) -> list[Case]:
     z, p = normal(rng, (N, CLASSES), dtype), rng.random((N, CLASSES)).astype(dtype)
     labels, weights = rng.integers(0, CLASSES, N), rng.random(CLASSES).astype(dtype)
+    mask = (rng.random(N) < 0.7).astype(np.uint8)
 
     def outputs() -> tuple[Out, Out, Out]:
         return Out(np.zeros(4)), out(N, dtype), out((N, CLASSES), dtype)
 
     return [
-        ("cross_entropy", (*outputs(), z, labels, weights, 0.1)),
-        ("cross_entropy_probabilities", (*outputs(), z, p, weights, 0.1)),
-        ("mean_squared_error", (*outputs(), z, p)),
-        ("mean_absolute_error", (*outputs(), z, p)),
-        ("huber", (*outputs(), z, p, 0.5)),
-        ("binary_cross_entropy", (*outputs(), z, p)),
+        ("cross_entropy", (*outputs(), z, labels, mask, weights, 0.1, 3)),
+        ("cross_entropy_probabilities", (*outputs(), z, p, mask, weights, 0.1)),
+        ("mean_squared_error", (*outputs(), z, p, mask)),
+        ("mean_absolute_error", (*outputs(), z, p, mask)),
+        ("huber", (*outputs(), z, p, mask, 0.5)),
+        ("binary_cross_entropy", (*outputs(), z, p, mask)),
     ]
 
 
@@ -200,8 +216,18 @@ def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
+def _sequences(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    calls: list[Case] = []
+    for cell in CELLS:
+        for n, steps, features, units in ((100, 6, 28, 70), (1, 3, 65, 230), (3, 2, 40, 300)):  # rows, and units, cut
+            problem = Problem(cell, n, steps, features, units, dtype, **options(cell)[-1])
+            calls += [problem.forward(), problem.forward(places=False), *problem.backward()]
+        calls.append(Problem(cell, 1, 3, 65, 230, dtype).forward())  # a GRU that resets after the product
+    return calls
+
+
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _images, _convolutions, _pooling, _attention, _norms, _losses, _optimizers,
+    _flat, _matrices, _images, _convolutions, _pooling, _attention, _norms, _sequences, _losses, _optimizers,
 )  # fmt: skip
 
 

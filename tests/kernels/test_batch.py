@@ -51,6 +51,16 @@ def test_rows_may_repeat_in_any_order(rows: list[int], features: int) -> None:
     np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gather_tokens(shape: tuple[int, int]) -> None:
+    """Whole numbers stay whole: tokens, and the labels of their steps."""
+    rng = np.random.default_rng(14)
+    data, rows = rng.integers(-1, 2**40, (300, shape[1])), rng.integers(0, 300, shape[0])
+    [(got, want)] = both("gather", out(shape, np.int64), data, rows, 1.0)
+    np.testing.assert_array_equal(got, data[rows])
+    np.testing.assert_array_equal(want, data[rows])
+
+
 @pytest.mark.parametrize("source", [np.int64, np.float32, np.float64])
 def test_gather_labels(source: Any) -> None:
     labels = np.arange(1000, 1300).astype(source)

@@ -1,4 +1,4 @@
-"""Sums with an activation, and columns side by side, against the oracle."""
+"""Sums with an activation, shares, and columns side by side, against the oracle."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ def test_add_activation(activation: int, dtype: Any) -> None:
         [(got, want)] = both("add_activation", out(size, dtype), a, b, activation)
         own = 0 if activation in (LINEAR, RELU) else 2 * np.abs(np.nan_to_num(want))
         assert_within(got, want, eps(dtype) * (np.nan_to_num(np.abs(a.astype(np.float64) + b), posinf=0) + own))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scale(dtype: Any) -> None:
+    """The factor and the product are rounded once each; y may be x."""
+    rng = np.random.default_rng(45)
+    for size in SIZES:
+        x = normal(rng, size, dtype)
+        x[size // 2 : size // 2 + 1] = np.nan
+        [(got, want)] = both("scale", out(size, dtype), x, 1 / 3)
+        assert_within(got, want, eps(dtype) * np.nan_to_num(np.abs(want)))
+        cpu.scale(x, x, 1 / 3)
+        np.testing.assert_array_equal(x, got)
+    with pytest.raises(ValueError, match="scale: y and x differ"):
+        cpu.scale(np.ones(3), np.ones(2), 1.0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -15,21 +15,29 @@ from numbanet.kernels import cpu, reference
 from .helpers import DTYPES, Out, adversarial, assert_within, both, eps, normal, out, tiny
 
 Array = np.ndarray[Any, Any]
+NO_MASK = np.empty(0, np.uint8)
+NO_LABEL = np.iinfo(np.int64).min  # what no label is
 BEFORE = np.array([3.0, 5.0, 2.0, 7.0])  # `totals` is added to: what was there stays
 SHAPES = ((1, 1), (1, 10), (128, 10), (37, 53), (3, 9001), (9001, 3), (20_000, 2), (5, 1))
 logits = st.one_of(st.floats(-1e4, 1e4, width=32), st.sampled_from([1e4, -1e4, 0.0, 88.0, 104.0, 16.0, 1e-40]))
 
 
-def run(name: str, z: Array, *rest: Any, gradient: bool = True) -> Any:
+def inputs(name: str, target: Array, *rest: Any, mask: Array = NO_MASK, ignore: int = NO_LABEL) -> tuple[Any, ...]:
+    """What a loss takes after z."""
+    return (target, mask, *rest, *([ignore] if name == "cross_entropy" else []))
+
+
+def run(name: str, z: Array, target: Array, *rest: Any, gradient: bool = True, **more: Any) -> Any:
     """(got, want) for totals (only what was added), losses and dz."""
     dz = out(z.shape if gradient else (0, 0), z.dtype)
-    totals, losses, gradients = both(name, Out(BEFORE), out(len(z), z.dtype), dz, z, *rest)
+    arguments = inputs(name, target, *rest, **more)
+    totals, losses, gradients = both(name, Out(BEFORE), out(len(z), z.dtype), dz, z, *arguments)
     return tuple(t - BEFORE for t in totals), losses, gradients
 
 
-def check(name: str, z: Array, *rest: Any, loss_bound: Array, gradient_bound: Array) -> None:
+def check(name: str, z: Array, target: Array, *rest: Any, loss_bound: Array, gradient_bound: Array) -> None:
     for gradient in (True, False):
-        (added, wanted), losses, dz = run(name, z, *rest, gradient=gradient)
+        (added, wanted), losses, dz = run(name, z, target, *rest, gradient=gradient)
         assert_within(*losses, loss_bound + tiny(z.dtype), name)
         if gradient:
             assert_within(*dz, gradient_bound + 4 * tiny(z.dtype), f"gradient of {name}")
@@ -218,7 +226,8 @@ def test_a_diverged_network_shows(bad: float, dtype: Any) -> None:
 def test_a_batch_that_weighs_nothing(kernels: Any) -> None:
     """All labels of weight 0: 0 / 0 would be NaN in every gradient, and then in every weight of the network."""
     totals, losses, dz = np.zeros(4), np.empty(3), np.full((3, 2), np.nan)
-    kernels.cross_entropy(totals, losses, dz, np.ones((3, 2)), np.zeros(3, np.int64), np.array([0.0, 1.0]), 0.0)
+    kernels.cross_entropy(totals, losses, dz, np.ones((3, 2)), np.zeros(3, np.int64), NO_MASK, np.array([0.0, 1.0]),
+                          0.0, NO_LABEL)  # fmt: skip
     np.testing.assert_array_equal(dz, 0)
     np.testing.assert_array_equal(losses, 0)
     np.testing.assert_array_equal(totals[[0, 1, 3]], [0, 0, 3])
@@ -231,7 +240,7 @@ def test_a_label_out_of_range(kernels: Any, label: int) -> None:
     totals, z = np.zeros(4), np.ones((4, 3), np.float32)
     with pytest.raises(ValueError):
         kernels.cross_entropy(totals, np.empty(4, np.float32), np.empty((4, 3), np.float32), z,
-                              np.array([0, 1, 2, label]), np.empty(0, np.float32), 0.0)  # fmt: skip
+                              np.array([0, 1, 2, label]), NO_MASK, np.empty(0, np.float32), 0.0, NO_LABEL)  # fmt: skip
     np.testing.assert_array_equal(totals, 0)
 
 
@@ -247,13 +256,14 @@ def test_no_samples() -> None:
         "binary_cross_entropy": (z,),
     }.items():
         totals = BEFORE.copy()
-        getattr(cpu, name)(totals, none, z, z, *rest)
+        getattr(cpu, name)(totals, none, z, z, *inputs(name, *rest))
         np.testing.assert_array_equal(totals, BEFORE, err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "cross_entropy_probabilities", "mean_squared_error", "huber",
                                   "mean_absolute_error", "binary_cross_entropy"])  # fmt: skip
-def test_the_oracles_gradient_is_the_slope_of_its_mean_loss(name: str) -> None:
+@pytest.mark.parametrize("mask", [NO_MASK, np.array([1, 0, 1, 1], np.uint8)], ids=["all", "masked"])
+def test_the_oracles_gradient_is_the_slope_of_its_mean_loss(name: str, mask: Array) -> None:
     """Central differences in float64, h = 1e-5: errors of h^2 (1e-10) and eps / h (1e-11)."""
     rng = np.random.default_rng(18)
     z, target = rng.standard_normal((4, 5)), rng.random((4, 5))
@@ -263,14 +273,15 @@ def test_the_oracles_gradient_is_the_slope_of_its_mean_loss(name: str) -> None:
         "cross_entropy_probabilities": (target, weights, 0.2),
         "huber": (target, 0.8),
     }.get(name, (target,))
+    arguments = inputs(name, *rest, mask=mask, ignore=0)
 
     def mean_loss() -> float:
         totals = np.zeros(4)
-        getattr(reference, name)(totals, np.empty(4), np.empty((0, 0)), z, *rest)
+        getattr(reference, name)(totals, np.empty(4), np.empty((0, 0)), z, *arguments)
         return float(totals[0] / totals[1])
 
     dz, h = np.empty_like(z), 1e-5
-    getattr(reference, name)(np.zeros(4), np.empty(4), dz, z, *rest)
+    getattr(reference, name)(np.zeros(4), np.empty(4), dz, z, *arguments)
     for at in np.ndindex(z.shape):
         before = z[at]
         z[at] = before + h
@@ -285,13 +296,14 @@ def test_shapes_must_agree() -> None:
     z, none, totals = np.ones((3, 2)), np.empty(0), np.zeros(4)
     losses, labels = np.ones(3), np.zeros(3, np.int64)
     for wrong in (
-        (np.ones(2), z, z, labels, none, 0.0),
-        (losses, np.ones((2, 2)), z, labels, none, 0.0),
-        (losses, z, z, labels[:2], none, 0.0),
-        (losses, z, z, labels, np.ones(3), 0.0),
+        (np.ones(2), z, z, labels, NO_MASK, none, 0.0),
+        (losses, np.ones((2, 2)), z, labels, NO_MASK, none, 0.0),
+        (losses, z, z, labels[:2], NO_MASK, none, 0.0),
+        (losses, z, z, labels, np.ones(2, np.uint8), none, 0.0),
+        (losses, z, z, labels, NO_MASK, np.ones(3), 0.0),
     ):
         with pytest.raises(ValueError):
-            cpu.cross_entropy(totals, *wrong)
+            cpu.cross_entropy(totals, *wrong, -1)
     for name in ("mean_squared_error", "mean_absolute_error", "binary_cross_entropy"):
         for arguments in (
             (np.ones(2), z, z, z),
@@ -299,8 +311,8 @@ def test_shapes_must_agree() -> None:
             (losses, np.ones((3, 1)), z, z),
         ):
             with pytest.raises(ValueError):
-                getattr(cpu, name)(totals, *arguments)
+                getattr(cpu, name)(totals, *arguments, NO_MASK)
     with pytest.raises(ValueError):
-        cpu.huber(totals, losses, z, z, np.ones((3, 1)), 1.0)
+        cpu.huber(totals, losses, z, z, np.ones((3, 1)), NO_MASK, 1.0)
     with pytest.raises(ValueError):
-        cpu.cross_entropy_probabilities(totals, losses, z, z, np.ones((3, 1)), none, 0.0)
+        cpu.cross_entropy_probabilities(totals, losses, z, z, np.ones((3, 1)), NO_MASK, none, 0.0)

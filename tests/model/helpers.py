@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,33 @@ from numpy.typing import NDArray
 from numbanet import backend
 from numbanet.backend import Backend, HostBackend
 from numbanet.kernels import reference
-from numbanet.layers import Dense, Flatten, Layer
+from numbanet.layers import Dense, Flatten, Layer, Masking
+from numbanet.layers.chain import walk
+from numbanet.losses import Loss
 from numbanet.model import Sequential
 
 BACKENDS: dict[str, Backend] = {"cpu": backend.get("cpu"), "reference": HostBackend("cpu", reference)}
+
+
+@dataclass
+class Case:
+    """A model and a loss. `targets`: "labels", "probabilities", "numbers" or "bits"."""
+
+    layers: Callable[[], list[Layer]]
+    loss: Loss
+    targets: str = "numbers"
+    input_shape: tuple[int, ...] = (4,)
+
+
+def make_inputs(model: Sequential, rng: np.random.Generator, n: int) -> NDArray[Any]:
+    """Tokens for an Embedding, else numbers; of sequences about a third of the steps are zeros."""
+    shape = (n, *model.input_shape)
+    if model.tokens is not None:
+        return rng.integers(0, model.tokens, shape)
+    x = rng.normal(size=shape)
+    if any(isinstance(layer, Masking) for layer in walk(model.layers)):
+        x[rng.random(x.shape[:2]) < 0.35] = 0.0
+    return x
 
 
 def small(*layers: Layer, input_shape: tuple[int, ...] = (6,), **options: Any) -> Sequential:

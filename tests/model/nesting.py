@@ -15,13 +15,16 @@ def nestings(make: Make, in_shape: tuple[int, ...]) -> dict[str, Make]:
 
     Two of the same always fit together: most put the layers beside another set of them.
     """
-    out_shape = Chain(make(), "nestings").place("", in_shape)
+    chain = Chain(make(), "nestings")
+    out_shape = chain.place("", in_shape)
     inside: dict[str, Make] = {
         "with a shortcut like the body": lambda: [Residual(*make(), shortcut=make(), activation="tanh")],
         "side by side": lambda: [Parallel(make(), make())],
         "added": lambda: [Parallel(make(), make(), make(), merge="add")],
         "two deep": lambda: [Residual(Parallel(make(), [Residual(*make(), shortcut=make())]), shortcut=[Parallel(make(), make())])],
     }  # fmt: skip
+    if chain.tokens is not None:
+        return inside  # nothing can be done with x itself
     if out_shape == in_shape:
         inside["with the identity"] = lambda: [Residual(*make(), activation="tanh")]
         inside["with the identity and no activation"] = lambda: [Residual(*make()), Residual(*make())]

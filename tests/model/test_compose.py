@@ -37,7 +37,7 @@ from numbanet.serialize import KEY
 from numbanet.summary import summary_rows, total
 from numbanet.training.step import TrainStep
 
-from .helpers import BACKENDS, blobs, small
+from .helpers import BACKENDS, blobs, make_inputs, small
 from .nesting import nestings
 from .test_gradients import CASES, Case, check_against_the_oracle, check_gradients
 
@@ -83,7 +83,7 @@ def test_against_the_oracle(name: str) -> None:
 def test_partial_batches_and_a_saved_model_give_the_same(name: str, tmp_path: Path) -> None:
     case, rng = NESTED[name], np.random.default_rng(6)
     model = Sequential(*case.layers(), input_shape=case.input_shape, seed=2)
-    x = rng.normal(size=(10, *case.input_shape)).astype(np.float32)
+    x = make_inputs(model, rng, 10)
     TrainStep(model, "sgd", "mse")(x, rng.normal(size=(10, *model.output_shape)))
     whole = model.forward(x).copy()
     parts = [model.forward(x[:7]).copy(), model.forward(x[7:]).copy(), model.forward(x[:7]).copy()]

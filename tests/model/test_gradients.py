@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 
 from numbanet.kernels.codes import ACTIVATIONS
 from numbanet.layers import (
+    GRU,
     LAYERS,
+    LSTM,
     Activation,
     AvgPool1D,
     AvgPool2D,
@@ -23,11 +24,11 @@ from numbanet.layers import (
     Dense,
     DepthwiseConv2D,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool2D,
     GlobalMaxPool2D,
     GroupNorm,
-    Layer,
     LayerNorm,
     MaxPool1D,
     MaxPool2D,
@@ -37,29 +38,22 @@ from numbanet.layers import (
     Residual,
     RMSNorm,
     SeparableConv2D,
+    SimpleRNN,
     UpSampling2D,
     ZeroPad2D,
 )
 from numbanet.layers.chain import walk
-from numbanet.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss
+from numbanet.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber
 from numbanet.losses import MeanAbsoluteError as Mae
 from numbanet.losses import MeanSquaredError as Mse
 from numbanet.model import Sequential
+from numbanet.training.objective import Objective
 from numbanet.training.step import TrainStep
 
-from .helpers import BACKENDS
+from .helpers import BACKENDS, Case, make_inputs
+from .sequence_cases import SEQUENCE_CASES
 
 BATCH, STEP = 5, 1e-6
-
-
-@dataclass
-class Case:
-    """A model and a loss. `targets`: "labels", "probabilities", "numbers" or "bits"."""
-
-    layers: Callable[[], list[Layer]]
-    loss: Loss
-    targets: str = "numbers"
-    input_shape: tuple[int, ...] = (4,)
 
 
 CASES = {
@@ -94,6 +88,7 @@ CASES = {
     ),
     "parallel": Case(lambda: [Parallel(Dense(3, "tanh"), [Dense(4, "tanh"), Dense(2)]), Dense(2)], Mse()),
     "parallel, added": Case(lambda: [Parallel(Dense(3, "tanh"), Dense(3), merge="add"), Dense(2)], Mse()),
+    "parallel, the mean": Case(lambda: [Parallel(Dense(3, "tanh"), Dense(3), Dense(3), merge="mean"), Dense(2)], Mse()),
     "leaky_relu, another alpha": Case(lambda: [Activation("leaky_relu", alpha=0.3), Dense(2)], Mse()),
     "elu, another alpha": Case(lambda: [Activation("elu", alpha=0.5), Dense(2)], Mse()),
     **{f"dense {name}": Case(lambda name=name: [Dense(7, name), Dense(2)], Mse()) for name in ACTIVATIONS},
@@ -193,6 +188,29 @@ CASES = {
     "layer_norm of images": Case(lambda: [LayerNorm(epsilon=0.1), Activation("tanh")], Mse(), input_shape=(2, 3, 3)),
     "rms_norm": Case(lambda: [RMSNorm(), Dense(2)], Mse()),
     "rms_norm of images": Case(lambda: [RMSNorm(epsilon=0.1), Activation("tanh")], Mse(), input_shape=(2, 3, 3)),
+    "simple_rnn": Case(lambda: [SimpleRNN(3), Dense(2)], Mse(), input_shape=(5, 2)),
+    "simple_rnn, relu, all steps": Case(
+        lambda: [SimpleRNN(4, "relu", return_sequences=True)], Mse(), input_shape=(4, 2)
+    ),
+    "simple_rnn, reverse, dropped": Case(
+        lambda: [SimpleRNN(3, reverse=True, recurrent_dropout=0.4)], Mse(), input_shape=(4, 3)
+    ),
+    "lstm": Case(lambda: [LSTM(3), Dense(2)], Mse(), input_shape=(5, 2)),
+    "lstm, stacked": Case(lambda: [LSTM(3, return_sequences=True), LSTM(2)], Mse(), input_shape=(4, 2)),
+    "lstm, every option": Case(
+        lambda: [LSTM(3, peepholes=True, return_sequences=True, reverse=True, recurrent_dropout=0.3)],
+        Mse(),
+        input_shape=(4, 2),
+    ),
+    "lstm inside": Case(lambda: [Residual(LSTM(2, return_sequences=True)), LSTM(2)], Mse(), input_shape=(4, 2)),
+    "gru": Case(lambda: [GRU(3), Dense(2)], Mse(), input_shape=(5, 2)),
+    "gru, reset before": Case(lambda: [GRU(3, reset_after=False, return_sequences=True)], Mse(), input_shape=(4, 2)),
+    "gru, every option": Case(
+        lambda: [GRU(3, return_sequences=True, reverse=True, recurrent_dropout=0.3)], Mse(), input_shape=(4, 2)
+    ),
+    "gru, reset before, every option": Case(
+        lambda: [GRU(3, False, reverse=True, recurrent_dropout=0.3), Dense(2)], Mse(), input_shape=(4, 2)
+    ),
     "cross_entropy": Case(lambda: [Dense(3)], CrossEntropy(), "labels"),
     "cross_entropy, smoothed": Case(lambda: [Dense(3)], CrossEntropy(0.2), "labels"),
     "cross_entropy, weighted": Case(lambda: [Dense(3)], CrossEntropy(class_weights=(0.5, 2, 0)), "labels"),
@@ -203,17 +221,28 @@ CASES = {
     "binary_cross_entropy": Case(lambda: [Dense(3)], BinaryCrossEntropy(), "bits"),
     "mae": Case(lambda: [Dense(3)], Mae()),
     "huber": Case(lambda: [Dense(3)], Huber(0.7)),
+    **SEQUENCE_CASES,
 }
 
 
 def make_targets(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    if kind == "labels" and len(shape) == 2:  # of steps, some of them none
+        return rng.integers(-1, shape[1], (BATCH, shape[0]))
     if kind == "labels":
         return np.arange(BATCH) % shape[0]
     if kind == "bits":
         return rng.integers(0, 2, (BATCH, *shape)).astype(np.float64)
     if kind == "probabilities":
-        return rng.dirichlet(np.ones(shape[0]), BATCH)
+        return rng.dirichlet(np.ones(shape[-1]), (BATCH, *shape[:-1]))
     return rng.normal(0, 2, (BATCH, *shape))
+
+
+def spoil_gradients(model: Sequential) -> None:
+    """NaN, which backward must overwrite; but in the tables of embeddings, whose unused rows it leaves as they are."""
+    model.arena.gradients[:] = np.nan
+    for layer in walk(model.layers):
+        if isinstance(layer, Embedding):
+            model.gradients()[f"{layer.name}.weight"][...] = 0
 
 
 def numeric(f: Callable[[], float], array: NDArray[Any]) -> NDArray[Any]:
@@ -245,37 +274,53 @@ def check_gradients(case: Case) -> None:
             array[...] = rng.normal(size=array.shape)
         elif key.endswith("inverse_std"):
             array[...] = rng.uniform(0.5, 2, array.shape)
-    x = rng.normal(size=(BATCH, *case.input_shape))
+    for layer in walk(model.layers):
+        if isinstance(layer, Embedding) and layer.padding_index is not None:
+            model.parameters()[f"{layer.name}.weight"][layer.padding_index] = 0
+    x = make_inputs(model, rng, BATCH)
     y = case.loss.targets(make_targets(case.targets, model.output_shape, rng), model.output_shape, "float64")
-    outputs = int(np.prod(model.output_shape))
-    compute = case.loss.bind(model.backend, "float64", y, outputs)
-    losses, none = np.empty(BATCH), np.empty((0, 0))
+    objective = Objective(model, case.loss, y)
+    losses, none = objective.losses(BATCH), np.empty((0, 0))
 
     def loss(dz: NDArray[Any] = none) -> float:
         totals = np.zeros(4)
-        compute(totals, losses, dz, model.forward(x, train=True).reshape(BATCH, -1), y)
+        objective(totals, losses, dz, model.forward(x, train=True), y)
         return float(totals[0] / totals[1])
 
-    dz = np.full((BATCH, outputs), np.nan)
-    model.arena.gradients[:] = np.nan
+    dz = np.full((BATCH, *model.output_shape), np.nan)
+    spoil_gradients(model)
     before, saved_x = loss(dz), x.copy()
-    given = dz.copy().reshape(BATCH, *model.output_shape)
-    dx = model.backward(given, need_dx=True).copy()
+    given, need_dx = dz.copy(), model.tokens is None
+    dx = model.backward(given, need_dx=need_dx)
+    dx = dx.copy() if need_dx else None
     gradients = {key: array.copy() for key, array in model.gradients().items()}
-    assert np.array_equal(given.reshape(BATCH, -1), dz), "backward wrote dy"
+    assert np.array_equal(given, dz), "backward wrote dy"
     assert np.array_equal(x, saved_x), "forward or backward wrote x"
     assert loss() == before
 
     scale = {"rtol": 2e-5, "atol": 2e-8}
-    np.testing.assert_allclose(dx, numeric(loss, x), **scale, err_msg="dx")
+    if need_dx:
+        # A step of zeros that a mask leaves out is real as soon as it is moved.
+        moves = x != 0
+        np.testing.assert_allclose(dx[moves], numeric(loss, x)[moves], **scale, err_msg="dx")
     for key, array in model.parameters().items():
-        np.testing.assert_allclose(gradients[key], numeric(loss, array), **scale, err_msg=key)
+        expected = numeric(loss, array)
+        if model.tokens is not None:
+            leave_out_padding(expected, key, model)
+        np.testing.assert_allclose(gradients[key], expected, **scale, err_msg=key)
 
-    model.arena.gradients[:] = np.nan  # what training does: nothing below the first parameters
+    spoil_gradients(model)  # what training does: nothing below the first parameters
     loss(dz)
-    model.backward(dz.reshape(BATCH, *model.output_shape))
+    model.backward(dz)
     for key, array in model.gradients().items():
         assert np.array_equal(array, gradients[key]), key
+
+
+def leave_out_padding(gradient: NDArray[Any], key: str, model: Sequential) -> None:
+    """The row of the padding takes no gradient, whatever it might do to the loss."""
+    for layer in walk(model.layers):
+        if isinstance(layer, Embedding) and layer.padding_index is not None and key == f"{layer.name}.weight":
+            gradient[layer.padding_index] = 0
 
 
 def test_every_layer_and_loss_has_a_case() -> None:
@@ -297,7 +342,7 @@ def check_against_the_oracle(case: Case) -> None:
         model = Sequential(*case.layers(), input_shape=case.input_shape, seed=1, dtype="float64", device=backend)
         step = TrainStep(model, "adam", case.loss)
         for _ in range(10):
-            x = rng.normal(size=(BATCH, *case.input_shape))
+            x = make_inputs(model, rng, BATCH)
             step(x, make_targets(case.targets, model.output_shape, rng))
         weights.append(model.arena.values)
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-7, atol=1e-9)

@@ -293,4 +293,8 @@ def test_repr_and_config_of_layers() -> None:
     assert repr(Reshape((2, 3))) == "Reshape((2, 3))"
     assert Dense(3).config()["activation"] == "linear"
     assert Dense(3, None).config()["activation"] == "linear"
-    assert CrossEntropy(class_weights=[1, 2]).config() == {"label_smoothing": 0.0, "class_weights": [1.0, 2.0]}
+    assert CrossEntropy(class_weights=[1, 2]).config() == {
+        "label_smoothing": 0.0,
+        "class_weights": [1.0, 2.0],
+        "ignore_index": -1,
+    }

@@ -14,6 +14,8 @@ from .torches import DTYPES, assert_equal, tensor, torch
 
 F = torch.nn.functional
 EMPTY = {dtype: np.empty(0, dtype) for dtype in DTYPES}
+NO_MASK = np.empty(0, np.uint8)
+IGNORED = -100  # the label that PyTorch leaves out by default
 THEIRS = {
     "linear": lambda x: x * 1,
     "relu": F.relu,
@@ -98,7 +100,8 @@ def test_dense(bias: bool, code: int, dtype: Any, rng: np.random.Generator) -> N
 def check_loss(name: str, z: Any, rest: tuple[Any, ...], theirs: Any, roundings: float = 30) -> None:
     """The mean loss, each sample's own, and the gradient. `theirs(z, reduction)`."""
     totals, losses, dz = np.zeros(4), np.empty(len(z), z.dtype), np.empty_like(z)
-    getattr(cpu, name)(totals, losses, dz, z, *rest)
+    target, *options = rest
+    getattr(cpu, name)(totals, losses, dz, z, target, NO_MASK, *options)
     leaf = tensor(z, gradient=True)
     mean = theirs(leaf, "mean")
     mean.backward()
@@ -106,7 +109,7 @@ def check_loss(name: str, z: Any, rest: tuple[Any, ...], theirs: Any, roundings:
     assert_equal(dz, leaf.grad, roundings, "gradient")
     each = theirs(leaf, "none")
     assert_equal(losses, each.mean(dim=1) if each.ndim == 2 else each, roundings, "each")
-    assert totals[3] == len(z)
+    assert totals[3] == (len(z) if target.dtype != np.int64 else np.count_nonzero(target != IGNORED))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -119,11 +122,13 @@ def test_cross_entropy(smoothing: float, weighted: bool, dtype: Any, rng: np.ran
     p /= p.sum(axis=1, keepdims=True)
     weights = rng.uniform(0, 2, 7).astype(dtype) if weighted else EMPTY[dtype]
     options = {"weight": tensor(weights) if weighted else None, "label_smoothing": smoothing}
-    for name, target in (("cross_entropy", labels), ("cross_entropy_probabilities", p)):
-        check_loss(name, z, (target, weights, smoothing),
+    some = np.where(rng.random(50) < 0.3, IGNORED, labels)
+    for name, target, more in (("cross_entropy", labels, (IGNORED,)), ("cross_entropy", some, (IGNORED,)),
+                               ("cross_entropy_probabilities", p, ())):  # fmt: skip
+        check_loss(name, z, (target, weights, smoothing, *more),
                    lambda x, r, t=target: F.cross_entropy(x, tensor(t), reduction=r, **options), 60)  # fmt: skip
     totals = np.zeros(4)
-    cpu.cross_entropy(totals, np.empty(50, dtype), np.empty((0, 0), dtype), z, labels, weights, smoothing)
+    cpu.cross_entropy(totals, np.empty(50, dtype), np.empty((0, 0), dtype), z, labels, NO_MASK, weights, smoothing, -1)
     assert totals[2] == (tensor(z).argmax(dim=1) == tensor(labels)).sum()
 
 

@@ -15,8 +15,11 @@ from numbanet.kernels.codes import (
     FUSED,
     GELU,
     GELU_TANH,
+    LAST_STEP,
     LEAKY_RELU,
     LINEAR,
+    MAX_OF_STEPS,
+    MEAN_OF_STEPS,
     NEEDS_INPUT,
     RELU,
     SIGMOID,
@@ -36,8 +39,9 @@ from numbanet.kernels.cpu.batch_norm import (
     batch_norm_moments,
 )
 from numbanet.kernels.cpu.bias import bias_backward, bias_forward
-from numbanet.kernels.cpu.combine import add_activation, copy_columns
+from numbanet.kernels.cpu.combine import add_activation, copy_columns, scale
 from numbanet.kernels.cpu.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
+from numbanet.kernels.cpu.cross_entropy import cross_entropy, cross_entropy_probabilities
 from numbanet.kernels.cpu.dense import (
     dense_backward_activation,
     dense_backward_input,
@@ -45,22 +49,18 @@ from numbanet.kernels.cpu.dense import (
     dense_forward,
 )
 from numbanet.kernels.cpu.dropout import channel_dropout, dropout
+from numbanet.kernels.cpu.embedding import embedding_backward
 from numbanet.kernels.cpu.gemm import gemm
 from numbanet.kernels.cpu.group_norm import group_norm_backward, group_norm_forward
+from numbanet.kernels.cpu.gru import gru_backward, gru_backward_params, gru_forward
 from numbanet.kernels.cpu.layer_norm import (
     layer_norm_backward,
     layer_norm_forward,
     rms_norm_backward,
     rms_norm_forward,
 )
-from numbanet.kernels.cpu.loss import (
-    binary_cross_entropy,
-    cross_entropy,
-    cross_entropy_probabilities,
-    huber,
-    mean_absolute_error,
-    mean_squared_error,
-)
+from numbanet.kernels.cpu.loss import binary_cross_entropy, huber, mean_absolute_error, mean_squared_error
+from numbanet.kernels.cpu.lstm import lstm_backward, lstm_backward_peephole, lstm_forward
 from numbanet.kernels.cpu.mathmap import erf, exp, log1p01, sigmoid, tanh
 from numbanet.kernels.cpu.normalize import normalize, normalize_backward
 from numbanet.kernels.cpu.optim import adam, clip_scale, momentum, rmsprop, sgd
@@ -70,13 +70,16 @@ from numbanet.kernels.cpu.pool import (
     max_pool2d_backward,
     max_pool2d_forward,
 )
+from numbanet.kernels.cpu.recurrent_weights import recurrent_backward_params
 from numbanet.kernels.cpu.resize import pad2d, upsample2d_backward, upsample2d_forward
+from numbanet.kernels.cpu.rnn import rnn_backward, rnn_forward
 from numbanet.kernels.cpu.softmax import (
     log_softmax_backward,
     log_softmax_forward,
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.cpu.steps import mask_steps, pool_steps_backward, pool_steps_forward
 from numbanet.kernels.threads import wait_briefly
 
 wait_briefly()
@@ -87,8 +90,11 @@ __all__ = [
     "FUSED",
     "GELU",
     "GELU_TANH",
+    "LAST_STEP",
     "LEAKY_RELU",
     "LINEAR",
+    "MAX_OF_STEPS",
+    "MEAN_OF_STEPS",
     "NEEDS_INPUT",
     "RELU",
     "SIGMOID",
@@ -124,6 +130,7 @@ __all__ = [
     "dense_backward_params",
     "dense_forward",
     "dropout",
+    "embedding_backward",
     "erf",
     "exp",
     "gather",
@@ -131,12 +138,19 @@ __all__ = [
     "gemm",
     "group_norm_backward",
     "group_norm_forward",
+    "gru_backward",
+    "gru_backward_params",
+    "gru_forward",
     "huber",
     "layer_norm_backward",
     "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_backward_peephole",
+    "lstm_forward",
+    "mask_steps",
     "max_pool2d_backward",
     "max_pool2d_forward",
     "mean_absolute_error",
@@ -145,9 +159,15 @@ __all__ = [
     "normalize",
     "normalize_backward",
     "pad2d",
+    "pool_steps_backward",
+    "pool_steps_forward",
+    "recurrent_backward_params",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
+    "scale",
     "sgd",
     "sigmoid",
     "softmax_backward",

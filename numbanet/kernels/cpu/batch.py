@@ -26,7 +26,8 @@ def gather(batch, data, rows, scale):
     """batch[i] = data[rows[i]] * scale.
 
     batch (n, features) float; data (N, features) uint8 or float; rows int64 (n,) in 0 .. N - 1; scale 1/255 turns
-    bytes into 0 .. 1.
+    bytes into 0 .. 1. With a scale of 1 both may be int64: tokens, or the labels of their steps. With a table for data
+    and tokens for rows it is an embedding.
     """
     if batch.shape != (rows.size, data.shape[1]):
         raise ValueError("gather: batch must be (rows.size, features) with the features of data")

@@ -1,6 +1,6 @@
-"""Where branches meet: their sum, with an activation, and arrays side by side along the last axis.
+"""Where branches meet: their sum, with an activation, their mean, and arrays side by side along the last axis.
 
-All outputs are overwritten (`=`). `add_activation` may write into one of its inputs. `copy_columns` leaves the
+All outputs are overwritten (`=`). `add_activation` and `scale` may write into an input. `copy_columns` leaves the
 other columns of y as they are; one call for each branch puts arrays side by side, or takes them apart again.
 """
 
@@ -45,6 +45,27 @@ def add_activation(y, a, b, activation):
     for index in prange(chunks(y.size)):
         start, stop = span(index, y.size)
         add_and_activate(y[start:stop], a[start:stop], b[start:stop], activation)
+
+
+@helper
+def multiply(y, x, factor):
+    """One chunk of scale."""
+    for i in range(y.size):
+        y[i] = x[i] * factor
+
+
+@kernel
+def scale(y, x, factor):
+    """y = x * factor, such as a sum's share for a mean; both flat."""
+    if x.size != y.size:
+        raise ValueError("scale: y and x differ in size")
+    number = x.dtype.type(factor)
+    if is_small(y.size):
+        multiply(y, x, number)
+        return
+    for index in prange(chunks(y.size)):
+        start, stop = span(index, y.size)
+        multiply(y[start:stop], x[start:stop], number)
 
 
 @helper

@@ -25,7 +25,9 @@ from numbanet.kernels.cpu.correlate import PACK_PIXELS, copy_strip, correlate, c
 from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
-from numbanet.kernels.cpu.winograd import is_winograd, pack_for_winograd, winograd_part
+from numbanet.kernels.cpu.winograd import divide_tiles, is_winograd, pack_for_winograd, tiles_across, winograd_part
+from numbanet.kernels.cpu.winogradgradient import divide_winograd_gradient, winograd_gradient_part
+from numbanet.kernels.cpu.winogradtile import OUT
 from numbanet.kernels.geometry import WIDEST_TILE
 from numbanet.kernels.jit import helper, kernel
 
@@ -133,12 +135,14 @@ def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
         raise ValueError("conv2d_forward: b must have as many elements as there are filters")
     (images, height, width, channels), (out_h, out_w) = x.shape, y.shape[1:3]
     winograd, packing = is_winograd(y, x, window, groups), (np.int64(0), np.int64(0), np.int64(0))
+    unit = np.int64(1)  # rows that are not cut apart
+    image_groups, strips = divide_images(images, height * width * channels, out_h)
     if winograd:
+        unit = np.int64(OUT)
+        image_groups, strips = divide_tiles(images, tiles_across(out_h))
         pack_for_winograd(scratch, w, b, y.shape[3], False)
     else:
         packing = pack_for(scratch, w, b, groups, images * out_h * out_w)
-    unit = 2 if winograd else 1  # rows that are not cut apart
-    image_groups, strips = divide_images(images, height * width * channels, (out_h + unit - 1) // unit)
     for index in prange(image_groups * strips):
         task = np.int64(index)
         first, count = cut(task // strips, image_groups, images)
@@ -281,12 +285,14 @@ def conv2d_backward_input(dx, dy, w, window, groups, scratch):
     most = (height + window.stride_h - 1) // window.stride_h
     if winograd:
         pack_for_winograd(scratch, w, w[:0, 0, 0, 0], dx.shape[3], True)
-        most = (height + 1) // 2
     elif scatter:
         zeros, most = pack_transposed(scratch, w), 1
     else:
         zeros = pack_backward(scratch, w, window, groups)
     image_groups, strips = divide_images(images, dy.shape[1] * dy.shape[2] * dy.shape[3], most)
+    if winograd:
+        most = tiles_across(height)
+        image_groups, strips = divide_tiles(images, most)
     for index in prange(image_groups * strips):
         task = np.int64(index)
         first, count = cut(task // strips, image_groups, images)
@@ -309,10 +315,14 @@ def conv2d_backward_params(dw, db, x, dy, window, groups, scratch):
         dw[:] = 0
         db[:] = 0
         return
-    parts, row_parts = divide_gradient(x.shape[0], dw, groups)
+    winograd = is_winograd(dy, x, window, groups)
+    parts, row_parts = divide_winograd_gradient(dw, dy) if winograd else divide_gradient(x.shape[0], dw, groups)
     for index in prange(parts * row_parts):
         task = np.int64(index)
-        gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)
+        if winograd:
+            winograd_gradient_part(scratch, dw, db, x, dy, window, task // row_parts, parts, task % row_parts)
+        else:
+            gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)
     filters = dy.shape[3]
     flat, stride = dw.reshape(-1), dw.size + filters
     for index in prange(chunks(dw.size)):

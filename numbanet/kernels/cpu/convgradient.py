@@ -12,7 +12,8 @@ import numpy as np
 from numba import types
 
 from numbanet.kernels.cpu.correlate import copy_strip, cut, window_tile_full, window_tile_half
-from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_padded, copy_run
+from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, copy_half, copy_padded
+from numbanet.kernels.cpu.registers import load, store
 from numbanet.kernels.cpu.simd import keep, pointer, shift, stack_array, vector_lanes
 from numbanet.kernels.cpu.windowtile import ACCUMULATE, stack_table
 from numbanet.kernels.geometry import gradient_parts as parts_for
@@ -112,10 +113,25 @@ def add_pixels(total, n, dy, dy_row, pixels):
 
 
 @helper
-def copy_runs(out, out_step, source, step, count, n):
-    """`count` runs of n elements, a few at most."""
+def copy_windows(columns, tile, source, step, count, taps, tap_row, tap_col, runs, run):
+    """columns[pixel] = what each weight meets at a pixel, for `count` pixels of a row, and 1 behind the last weight.
+
+    A window is `taps` rows of `runs` runs, tap_row and tap_col apart, of `run` elements, one register at most. Each is
+    written as a whole register: what spills over it is overwritten by the next run, or the next pixel, or unused.
+    """
+    lanes = vector_lanes(columns)
     for p in range(count):
-        copy_run(shift(out, p * out_step), shift(source, p * step), n)
+        at, to = shift(source, p * step), shift(columns, p * tile)
+        if runs == 1 and run <= lanes // 2:
+            for i in range(taps):
+                copy_half(shift(to, i * run), shift(at, i * tap_row))
+            to = shift(to, taps * run)
+        else:
+            for i in range(taps):
+                for j in range(runs):
+                    store(to, load(shift(at, i * tap_row + j * tap_col), lanes), lanes)
+                    to = shift(to, run)
+        to[0] = 1
 
 
 @helper
@@ -125,39 +141,36 @@ def few_weights_part(sums, x, dy, window, first_image, count):
     sums[filter, weight] = sum over pixels of dy[pixel, filter] * columns[pixel, weight]; the one gives the bias.
     """
     (_, height, width, channels), (_, out_h, out_w, filters) = x.shape, dy.shape
-    tile, run = VECTORS * vector_lanes(pointer(x)), window.kernel_w * channels
-    weights = window.kernel_h * run
+    lanes = vector_lanes(pointer(x))
+    tile, weights = VECTORS * lanes, window.kernel_h * window.kernel_w * channels
     turned = stack_array(sums, FEW_SUMS)
     for i in range(filters * tile):
         turned[i] = 0
     rows_in = (out_h - 1) * window.stride_h + (window.kernel_h - 1) * window.dilation_h + 1
     cols_in = (out_w - 1) * window.stride_w + (window.kernel_w - 1) * window.dilation_w + 1
-    inside = window.top == 0 and window.left == 0 and rows_in <= height and cols_in <= width
-    frame = np.empty(0 if inside else rows_in * cols_in * channels, x.dtype)
-    together = window.kernel_w if window.dilation_w == 1 and run <= tile // VECTORS else np.int64(1)
-    columns, step = np.empty(PIXELS * tile, x.dtype), window.stride_w * channels
-    for p in range(PIXELS):
-        for j in range(tile):
-            columns[p * tile + j] = 1 if j == weights else 0
+    row_step, size = cols_in * channels, rows_in * cols_in * channels
+    # Always a frame, also where windows stay inside the image: whole registers are read beyond its end.
+    frame, columns = np.empty(size + lanes, x.dtype), np.empty(PIXELS * tile + lanes, x.dtype)
+    frame[size:] = 0
+    columns[:] = 0
+    runs, run = window.kernel_w, channels
+    if window.dilation_w == 1 and runs * run <= lanes:
+        runs, run = np.int64(1), runs * run
     for image in range(first_image, first_image + count):
-        source, row_step = shift(pointer(x), image * height * width * channels), width * channels
-        if not inside:
-            copy_strip(pointer(frame), source, height, width, channels, -window.top, rows_in, -window.left, cols_in)
-            source, row_step = pointer(frame), cols_in * channels
+        source = shift(pointer(x), image * height * width * channels)
+        copy_strip(pointer(frame), source, height, width, channels, -window.top, rows_in, -window.left, cols_in)
         row, col = np.int64(0), np.int64(0)
         for first in range(0, out_h * out_w, PIXELS):
             pixels = min(PIXELS, out_h * out_w - first)
             p = np.int64(0)
-            while p < pixels:  # the pixels of one row, tap after tap
+            while p < pixels:  # the pixels of one row
                 some = min(pixels - p, out_w - col)
-                at = shift(source, row * window.stride_h * row_step + col * step)
-                for tap_h in range(window.kernel_h):
-                    for tap_w in range(0, window.kernel_w, together):
-                        line = shift(at, tap_h * window.dilation_h * row_step + tap_w * window.dilation_w * channels)
-                        copy_runs(
-                            shift(pointer(columns), p * tile + tap_h * run + tap_w * channels), tile, line, step,
-                            some, together * channels,
-                        )  # fmt: skip
+                copy_windows(
+                    shift(pointer(columns), p * tile), tile,
+                    shift(pointer(frame), row * window.stride_h * row_step + col * window.stride_w * channels),
+                    window.stride_w * channels, some, window.kernel_h, window.dilation_h * row_step,
+                    window.dilation_w * channels, runs, run,
+                )  # fmt: skip
                 p += some
                 row, col = (row, col + some) if col + some < out_w else (row + 1, np.int64(0))
             accumulate(

@@ -139,16 +139,20 @@ def copy_padded(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
 
 
 @intrinsic
-def copy_run(typingctx: Any, out: Any, source: Any, n: Any) -> Any:
-    """copy_run(out, source, n): out[0:n] = source[0:n], n up to the lanes of one register."""
-    signature = types.void(out, source, types.int64)
+def copy_half(typingctx: Any, out: Any, source: Any) -> Any:
+    """copy_half(out, source): half a register's elements, whatever lies there.
+
+    Where runs are short: half as many stores as of whole registers reach over the end of a cache line.
+    """
+    signature = types.void(out, source)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        out, source, n = args
+        out, source = args
         dtype = signature.args[0].dtype
-        unit = Vectors(builder, llvm_vector(dtype)[1], dtype.bitwidth // 8)
-        mask = unit.mask(n)
-        unit.masked_store(unit.masked_load(source, mask), out, mask)
+        scalar, _, width = llvm_vector(dtype)
+        half, align = ir.VectorType(scalar, width // 2).as_pointer(), dtype.bitwidth // 8
+        value = builder.load(builder.bitcast(source, half), align=align)
+        builder.store(value, builder.bitcast(out, half), align=align)
         return context.get_dummy_value()
 
     return signature, codegen

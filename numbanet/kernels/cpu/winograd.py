@@ -1,9 +1,9 @@
 """Winograd's convolution of 3 x 3 windows: forward, and the gradient of the input.
 
-Tiles of 2 x 2 outputs are computed some at a time, in a room that stays in a thread's cache:
+Tiles of 4 x 4 outputs are computed some at a time, in a room that stays in a thread's cache:
 
-    V[p, channel, tile]  = B^T d B of the tile's patch, place p of its 16      (channels in registers, so blocks of
-    M[p, filter, tile]   = V[p] @ U[p], 16 products of matrices                 them: [block][tile][lanes])
+    V[p, channel, tile]  = B^T d B of the tile's patch, place p of its 36      (channels in registers, so blocks of
+    M[p, filter, tile]   = V[p] @ U[p], 36 products of matrices                 them: [block][tile][lanes])
     y                    = A^T M A + bias, clipped at 0 if asked to
 
 U = G g G^T, the weights' transforms, are made once for all. What lies outside an image is read as zeros; outputs that
@@ -16,9 +16,12 @@ import numpy as np
 from numba import types
 
 from numbanet.kernels.cpu.microkernel import ROWS, VECTORS, transpose_square
-from numbanet.kernels.cpu.simd import aligned, keep, pointer, shift, stack_array, vector_lanes
+from numbanet.kernels.cpu.simd import aligned, keep, pointer, shift, stack_array, thread_count, vector_lanes
 from numbanet.kernels.cpu.winogradtile import (
     NARROW,
+    OUT,
+    PATCH,
+    PLACES,
     finish_outputs,
     narrow_block_tile,
     transform_patch,
@@ -29,13 +32,21 @@ from numbanet.kernels.geometry import WINOGRAD_PAD
 from numbanet.kernels.geometry import fits_winograd as fits
 from numbanet.kernels.jit import helper, shared
 
-PLACES = 16  # of a patch
 TAPS = 9  # of a window
-FEWEST_TILES = 64  # fewer do not repay the transforms of the weights
+HALF = 576  # room for a transform under way: 36 registers of the most lanes, 16
+FEWEST_TILES = 16  # fewer do not repay the transforms of the weights
+GROUPS = 4  # of images for each thread, which evens out what the threads have to do
 ROOM = 32768  # elements of V and M together, about: 128 KB, which stay in L2
 
 
 fits_winograd = helper(fits)
+MOST_WORK = 6  # outputs that a tile must have on average: with fewer the direct way has less to do
+
+
+@helper
+def tiles_across(size):
+    """Tiles over so many outputs."""
+    return (size + OUT - 1) // OUT
 
 
 @helper
@@ -48,13 +59,13 @@ def is_winograd(y, x, window, groups):
     (images, out_h, out_w, filters), lanes = y.shape, vector_lanes(pointer(y))
     if not fits_winograd(window, groups) or x.shape[3] % lanes or filters % lanes:
         return False
-    tiles = ((out_h + 1) // 2) * ((out_w + 1) // 2)
-    return images * tiles >= FEWEST_TILES and 8 * tiles <= 3 * out_h * out_w
+    tiles = tiles_across(out_h) * tiles_across(out_w)
+    return images * tiles >= FEWEST_TILES and MOST_WORK * tiles <= out_h * out_w
 
 
 @helper
 def place_step(rows, elements):
-    """From one of the 16 places to the next: no power of 2, or all 16 would fall into the same few sets of a cache."""
+    """From one of the 36 places to the next: no power of 2, or all would fall into the same few sets of a cache."""
     return rows * elements + WINOGRAD_PAD
 
 
@@ -62,6 +73,18 @@ def place_step(rows, elements):
 def tiles_at_once(channels, filters):
     """How many tiles to compute at a time."""
     return max(1, min(4, ROOM // (PLACES * NARROW * (channels + filters)))) * NARROW
+
+
+@helper
+def divide_tiles(images, rows):
+    """How to cut a batch for the threads: (groups of images, strips of each image's rows of tiles); one of them is 1.
+
+    Groups as large as they may be: each ends with a block of tiles that is not full.
+    """
+    threads = thread_count()
+    if images >= GROUPS * threads:
+        return GROUPS * threads, 1
+    return images, max(1, min((2 * threads + images - 1) // max(1, images), rows))
 
 
 def _pack_signature(element):
@@ -77,7 +100,7 @@ def pack_winograd(u, w, k, n, turned):
     Or `turned`: of w (3, 3, n, k) with taps in the opposite order and its last two axes exchanged.
     """
     lanes = vector_lanes(u)
-    squares = stack_array(u, 2304)  # TAPS squares of the most lanes, 16
+    squares, half = stack_array(u, 2304), stack_array(u, HALF)  # TAPS squares of the most lanes, 16
     step, blocks = place_step(k, n), n // lanes
     for block in range(blocks):
         first = block // VECTORS * VECTORS
@@ -94,14 +117,14 @@ def pack_winograd(u, w, k, n, turned):
             for j in range(lanes):
                 transform_weights(
                     shift(target, (i + j) * vectors * lanes), step, shift(source, j * row), 3 * tap, tap,
-                    0, 3, 0, 3, source,
+                    0, 3, 0, 3, half,
                 )  # fmt: skip
     return 0
 
 
 @helper
 def multiply_places(m, m_step, v, v_step, u, u_step, tiles, most, k_blocks, n_blocks):
-    """M[p] = V[p] @ U[p] for all 16 places, of so many tiles; blocks of V and M have room for `most`."""
+    """M[p] = V[p] @ U[p] for all places, of so many tiles; blocks of V and M have room for `most`."""
     lanes = vector_lanes(m)
     block = most * lanes
     for p in range(PLACES):
@@ -131,13 +154,13 @@ def correlate_tiles(
     x (images, height, width, channels), y (images, out_h, out_w, filters); `top` and `left` are the padding.
     """
     lanes = vector_lanes(y)
-    zeros = stack_array(y, 16)  # the most lanes
+    floor, half = stack_array(y, 16), stack_array(y, HALF)
     for i in range(lanes):
-        zeros[i] = 0
+        floor[i] = 0 if relu != 0 else -np.inf
     most, k_blocks, n_blocks = tiles_at_once(channels, filters), channels // lanes, filters // lanes
     v_step, m_step, u_step = place_step(most, channels), place_step(most, filters), place_step(channels, filters)
     v, m, block = room, shift(room, PLACES * v_step), most * lanes
-    cols, unit = (out_w + 1) // 2, ROWS if n_blocks % VECTORS == 0 else NARROW
+    cols, unit = tiles_across(out_w), ROWS if n_blocks % VECTORS == 0 else NARROW
     tiles = images * rows * cols
     for first in range(0, tiles, most):
         count = min(most, tiles - first)
@@ -145,22 +168,15 @@ def correlate_tiles(
         in_col, in_row, in_image = col, row, image
         padded = (count + unit - 1) // unit * unit
         for t in range(padded):
-            at_row, at_col = 2 * (first_row + in_row) - top, 2 * in_col - left
+            at_row, at_col = OUT * (first_row + in_row) - top, OUT * in_col - left
             source = shift(x, ((in_image * height + at_row) * width + at_col) * channels)
             target = shift(v, t * lanes)
-            if at_row >= 0 and at_row + 4 <= height and at_col >= 0 and at_col + 4 <= width and t < count:
-                for k in range(k_blocks):
-                    transform_patch(
-                        shift(target, k * block), v_step, shift(source, k * lanes), width * channels, channels,
-                        0, 4, 0, 4, zeros,
-                    )  # fmt: skip
-            else:
-                end = height - at_row if t < count else 0  # beyond the last tile: zeros
-                for k in range(k_blocks):
-                    transform_patch(
-                        shift(target, k * block), v_step, shift(source, k * lanes), width * channels, channels,
-                        -at_row, end, -at_col, width - at_col, zeros,
-                    )  # fmt: skip
+            bottom = height - at_row if t < count else 0  # beyond the last tile: zeros
+            for k in range(k_blocks):
+                transform_patch(
+                    shift(target, k * block), v_step, shift(source, k * lanes), width * channels, channels,
+                    -at_row, bottom, -at_col, width - at_col, half,
+                )  # fmt: skip
             in_col += 1
             if in_col == cols:
                 in_col = 0
@@ -170,12 +186,12 @@ def correlate_tiles(
                     in_image += 1
         multiply_places(m, m_step, v, v_step, u, u_step, padded, most, k_blocks, n_blocks)
         for t in range(count):
-            out_row, out_col = 2 * (first_row + row), 2 * col
+            out_row, out_col = OUT * (first_row + row), OUT * col
             target = shift(y, ((image * out_h + out_row) * out_w + out_col) * filters)
             for j in range(n_blocks):
                 finish_outputs(
                     shift(target, j * lanes), out_w * filters, filters, out_h - out_row, out_w - out_col,
-                    shift(m, j * block + t * lanes), m_step, shift(bias, j * lanes), relu,
+                    shift(m, j * block + t * lanes), m_step, shift(bias, j * lanes), floor, half,
                 )  # fmt: skip
             col += 1
             if col == cols:

@@ -11,8 +11,11 @@ from numbanet.kernels.codes import (
     FUSED,
     GELU,
     GELU_TANH,
+    LAST_STEP,
     LEAKY_RELU,
     LINEAR,
+    MAX_OF_STEPS,
+    MEAN_OF_STEPS,
     NEEDS_INPUT,
     RELU,
     SIGMOID,
@@ -32,7 +35,7 @@ from numbanet.kernels.reference.attention import attention_backward, attention_f
 from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
 from numbanet.kernels.reference.bias import bias_backward, bias_forward
-from numbanet.kernels.reference.combine import add_activation, copy_columns
+from numbanet.kernels.reference.combine import add_activation, copy_columns, scale
 from numbanet.kernels.reference.conv import conv2d_backward_input, conv2d_backward_params, conv2d_forward
 from numbanet.kernels.reference.dense import (
     dense_backward_activation,
@@ -42,6 +45,7 @@ from numbanet.kernels.reference.dense import (
     gemm,
 )
 from numbanet.kernels.reference.dropout import channel_dropout, dropout
+from numbanet.kernels.reference.embedding import embedding_backward
 from numbanet.kernels.reference.loss import (
     binary_cross_entropy,
     cross_entropy,
@@ -69,7 +73,19 @@ from numbanet.kernels.reference.pool import (
     max_pool2d_backward,
     max_pool2d_forward,
 )
+from numbanet.kernels.reference.recurrent import (
+    gru_backward,
+    gru_backward_params,
+    gru_forward,
+    lstm_backward,
+    lstm_backward_peephole,
+    lstm_forward,
+    recurrent_backward_params,
+    rnn_backward,
+    rnn_forward,
+)
 from numbanet.kernels.reference.resize import pad2d, upsample2d_backward, upsample2d_forward
+from numbanet.kernels.reference.steps import mask_steps, pool_steps_backward, pool_steps_forward
 from numbanet.kernels.reference.vectormath import erf, exp, log1p01, sigmoid, tanh
 
 __all__ = [
@@ -78,8 +94,11 @@ __all__ = [
     "FUSED",
     "GELU",
     "GELU_TANH",
+    "LAST_STEP",
     "LEAKY_RELU",
     "LINEAR",
+    "MAX_OF_STEPS",
+    "MEAN_OF_STEPS",
     "NEEDS_INPUT",
     "RELU",
     "SIGMOID",
@@ -115,6 +134,7 @@ __all__ = [
     "dense_backward_params",
     "dense_forward",
     "dropout",
+    "embedding_backward",
     "erf",
     "exp",
     "gather",
@@ -122,12 +142,19 @@ __all__ = [
     "gemm",
     "group_norm_backward",
     "group_norm_forward",
+    "gru_backward",
+    "gru_backward_params",
+    "gru_forward",
     "huber",
     "layer_norm_backward",
     "layer_norm_forward",
     "log1p01",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_backward_peephole",
+    "lstm_forward",
+    "mask_steps",
     "max_pool2d_backward",
     "max_pool2d_forward",
     "mean_absolute_error",
@@ -136,9 +163,15 @@ __all__ = [
     "normalize",
     "normalize_backward",
     "pad2d",
+    "pool_steps_backward",
+    "pool_steps_forward",
+    "recurrent_backward_params",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
+    "scale",
     "sgd",
     "sigmoid",
     "softmax_backward",

@@ -15,7 +15,10 @@ def _check_rows(rows: Array, count: int) -> None:
 
 @quiet
 def gather(batch: Array, data: Array, rows: Array, scale: float) -> None:
-    """batch = data[rows] * scale: batch (n, f) of float; data (N, f) of uint8 or float; rows int64 (n,)."""
+    """batch = data[rows] * scale: batch (n, f), data (N, f), rows int64 (n,).
+
+    Data of uint8 or float make a batch of float; int64 stay what they are.
+    """
     _check_rows(rows, len(data))
     batch[...] = wide(data[rows]) * scale
 
