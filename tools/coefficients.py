@@ -1,4 +1,4 @@
-"""Where the polynomial coefficients in numbanet/kernels/cpu/vectormath.py come from.
+"""Where the polynomial coefficients in numbanet/kernels/cpu/vectormath.py and registers.py come from.
 
     pip install mpmath && python tools/coefficients.py
 
@@ -35,6 +35,7 @@ if __name__ == "__main__":
     print_fit("exp: (e^r - 1 - r) / r^2",
               without_cancellation(lambda r: mp.mpf(1) / 2 + r / 6, lambda r: (mp.expm1(r) - r) / r**2),
               -half, half, 5, 11)  # fmt: skip
+    print_fit("exp2: 2^r, |r| <= 1/2", lambda r: mp.mpf(2) ** r, -0.5001, 0.5001, 7, 12)
     print_fit("log1p: (atanh(s) / s - 1) / s^2 in z = s^2",
               without_cancellation(lambda z: mp.mpf(1) / 3 + z / 5,
                                    lambda z: (mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z),

@@ -72,7 +72,7 @@ def cache_folder() -> Path:
         return Path(config.CACHE_DIR)
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    plain = (here / name for name in ("codes.py", "distortion.py", "geometry.py", "mixing.py"))
+    plain = (here / name for name in ("codes.py", "distortion.py", "geometry.py", "heads.py", "mixing.py"))
     for source in (Path(__file__), *plain, *sorted((here / "cpu").glob("*.py"))):
         digest.update(source.read_bytes())
     facts = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbanet.layers.activation import Activation
+from numbanet.layers.attention import SelfAttention
 from numbanet.layers.base import Layer
 from numbanet.layers.bidirectional import Bidirectional
 from numbanet.layers.compose import Parallel, Residual
@@ -58,6 +59,7 @@ __all__ = [
     "RMSNorm",
     "Reshape",
     "Residual",
+    "SelfAttention",
     "SeparableConv2D",
     "SimpleRNN",
     "TimeDistributed",
@@ -99,6 +101,7 @@ LAYERS: dict[str, type[Layer]] = {
         RMSNorm,
         Reshape,
         Residual,
+        SelfAttention,
         SeparableConv2D,
         SimpleRNN,
         TimeDistributed,

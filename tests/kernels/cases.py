@@ -17,6 +17,7 @@ from numbanet.kernels.geometry import (
     layer_norm_scratch,
     slide,
 )
+from numbanet.kernels.heads import fused_heads
 from numbanet.kernels.mixing import beta_quantiles
 
 from .helpers import Out, normal, out
@@ -176,6 +177,20 @@ def _optimizers(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
+def _attention(rng: np.random.Generator, dtype: Any) -> list[Case]:
+    calls: list[Case] = []
+    mask = (rng.random((3, 90)) < 0.8).astype(np.uint8)
+    for heads, rate, real in ((fused_heads(4, 2, 20), 0.2, mask), (fused_heads(2, 2, 64), 0.0, mask[:0])):
+        n, t, h = 3, 90, heads.heads
+        x, dy = normal(rng, (n, t, heads.v + heads.kv_heads * heads.size), dtype), normal(rng, (n, t, heads.k), dtype)
+        lse, how = normal(rng, (n, h, t), dtype) + 4, (real, heads, True, 0, rate, 5, np.array([9]), 3)
+        calls += [
+            ("attention_forward", (out(dy.shape, dtype), out(lse.shape, dtype), x, x, *how)),
+            ("attention_backward", (Out(x), Out(x), dy, dy, lse, x, x, *how)),
+        ]
+    return calls
+
+
 def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
     n, pixels, c, groups = 300, 20, 24, 4
     shape, rows = (n, pixels, c), (n * pixels, c)
@@ -219,7 +234,7 @@ def _sequences(rng: np.random.Generator, dtype: Any) -> list[Case]:
 
 
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _images, _convolutions, _pooling, _norms, _sequences, _losses, _optimizers,
+    _flat, _matrices, _images, _convolutions, _pooling, _attention, _norms, _sequences, _losses, _optimizers,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from numbanet.layers import (
     Masking,
     Parallel,
     Residual,
+    SelfAttention,
     SimpleRNN,
     TimeDistributed,
 )
@@ -107,5 +108,20 @@ SEQUENCE_CASES = {
     ),
     "cross_entropy of steps": Case(
         lambda: [Conv1D(4, 2), TimeDistributed(Dense(3))], CrossEntropy(0.1, (0.5, 2, 1)), "labels", input_shape=(4, 2)
+    ),
+    "self_attention": Case(lambda: [SelfAttention(2), TimeDistributed(Dense(2))], Mse(), input_shape=(5, 4)),
+    "self_attention, causal, in groups, with dropout": Case(
+        lambda: [SelfAttention(4, kv_heads=2, causal=True, dropout=0.3)], Mse(), input_shape=(4, 8)
+    ),
+    "self_attention without bias": Case(
+        lambda: [Residual(LayerNorm(), SelfAttention(1, bias=False)), GlobalAvgPool1D()], Mse(), input_shape=(3, 3)
+    ),
+    "self_attention, masked": Case(
+        lambda: [Masking(), SelfAttention(2, causal=True), GlobalAvgPool1D()], Mse(), input_shape=(5, 4)
+    ),
+    "self_attention of tokens": Case(
+        lambda: [Embedding(4, 6, padding_index=1), SelfAttention(3), GlobalAvgPool1D(), Dense(2)],
+        Mse(),
+        input_shape=(5,),
     ),
 }

@@ -28,6 +28,8 @@ from numbanet.kernels.codes import (
     TANH,
 )
 from numbanet.kernels.cpu.activation import activation_backward, activation_forward
+from numbanet.kernels.cpu.attention import attention_forward
+from numbanet.kernels.cpu.attentiongradient import attention_backward
 from numbanet.kernels.cpu.augment import augment
 from numbanet.kernels.cpu.average import average
 from numbanet.kernels.cpu.batch import gather, gather_labels
@@ -105,6 +107,8 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "attention_backward",
+    "attention_forward",
     "augment",
     "average",
     "avg_pool2d_backward",

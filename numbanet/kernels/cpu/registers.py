@@ -144,6 +144,54 @@ def multiply_add(typingctx: Any, v: Any, u: Any, w: Any) -> Any:
     return v(v, v, v), codegen
 
 
+# 2^r for |r| <= 1/2 by powers of r, from tools/coefficients.py.
+_POWER_FLOAT32 = (1.0, 0.6931472, 0.2402265, 0.05550327, 0.009618057, 0.0013400455, 0.00015461468)
+_POWER_FLOAT64 = (
+    1.0, 0.6931471805599453, 0.2402265069591016, 0.055504108664821625, 0.00961812910758719, 0.0013333558146406436,
+    0.00015403530463808858, 1.5252733841601815e-05, 1.3215432492460394e-06, 1.0178057064573359e-07,
+    7.074202020682214e-09, 4.455822025014915e-10,
+)  # fmt: skip
+
+
+@intrinsic
+def exp2(typingctx: Any, v: Any) -> Any:
+    """exp2(v): 2^v, lane by lane, for v from -inf to 100; 0 where the result would be below all normal numbers.
+
+    v = n + r with a whole n: the polynomial's 2^r, and n added to its exponent. Half the work of `vectormath.exp`,
+    which needs no bounds and keeps denormals.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        dtype = signature.return_type.dtype
+        _, vector, width = llvm_vector(dtype)
+        single = dtype == types.float32
+        integer, mantissa, bias = (ir.IntType(32), 23, 127) if single else (ir.IntType(64), 52, 1023)
+        integers = ir.VectorType(integer, width)
+
+        def everywhere(value: float) -> ir.Constant:
+            return ir.Constant(vector, [value] * width)
+
+        def whole(value: int) -> ir.Constant:
+            return ir.Constant(integers, [value] * width)
+
+        unit = _vectors(builder, dtype)
+        # The lowest exponent is one below the normal numbers': with it, the factor 2^n is the number 0.
+        lowest, magic = everywhere(-float(bias)), everywhere(1.5 * 2.0**mantissa)
+        exponent = builder.select(builder.fcmp_ordered("<", args[0], lowest), lowest, args[0])
+        # By an instruction: a helper may reorder sums, and would take the rounding by a sum with `magic` out again.
+        nearest = unit.nearest(exponent)
+        rest = builder.fsub(exponent, nearest)
+        coefficients = _POWER_FLOAT32 if single else _POWER_FLOAT64
+        power = everywhere(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            power = unit.multiply_add(power, rest, everywhere(coefficient))
+        # The sum with `magic` has the whole number in its last bits.
+        biased = builder.add(builder.bitcast(builder.fadd(nearest, magic), integers), whole(bias))
+        return builder.fmul(power, builder.bitcast(builder.shl(biased, whole(mantissa)), vector))
+
+    return v(v), codegen
+
+
 @intrinsic
 def same(typingctx: Any, v: Any, u: Any) -> Any:
     """same(v, u): where v == u."""

@@ -50,6 +50,10 @@ class Vectors:
         """x * y + z."""
         return self.builder.call(self._fma, [x, y, z])
 
+    def nearest(self, x: Any) -> Any:
+        """The whole number nearest to x, lane by lane."""
+        return self.builder.call(self._function(f"llvm.rint.{self._suffix}", self.vector, [self.vector]), [x])
+
     def prefetch(self, address: Any) -> None:
         """Bring the cache line of `address` near."""
         byte = ir.IntType(8).as_pointer()

@@ -250,3 +250,28 @@ def log1p01(x):
     z = s * s
     s2 = s + s
     return s2 + s2 * z * _log1p_tail(z)
+
+
+@intrinsic
+def exponent_and_fraction(typingctx: Any, x: Any) -> Any:
+    """exponent_and_fraction(x): (n, f) with x = 2^n (1 + f), 0 <= f < 1, for a normal x above 0."""
+    signature = types.UniTuple(x, 2)(x)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        single = signature.args[0] == types.float32
+        integer, mantissa, bias = (ir.IntType(32), 23, 127) if single else (ir.IntType(64), 52, 1023)
+        bits = builder.bitcast(args[0], integer)
+        n = builder.sub(builder.lshr(bits, ir.Constant(integer, mantissa)), ir.Constant(integer, bias))
+        fraction = builder.and_(bits, ir.Constant(integer, (1 << mantissa) - 1))
+        one_and_fraction = builder.or_(fraction, ir.Constant(integer, bias << mantissa))
+        f = builder.fsub(builder.bitcast(one_and_fraction, args[0].type), ir.Constant(args[0].type, 1.0))
+        return context.make_tuple(builder, signature.return_type, [builder.sitofp(n, args[0].type), f])
+
+    return signature, codegen
+
+
+@exact_helper
+def log_normal(x):
+    """log x for a normal x above 0: n ln 2 + log(1 + f)."""
+    n, f = exponent_and_fraction(x)
+    return n * _ln2_high(x) + (log1p01(f) + n * _ln2_low(x))

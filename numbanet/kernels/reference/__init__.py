@@ -31,6 +31,7 @@ from numbanet.kernels.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from numbanet.kernels.reference.attention import attention_backward, attention_forward
 from numbanet.kernels.reference.augment import augment
 from numbanet.kernels.reference.average import average
 from numbanet.kernels.reference.batch import gather, gather_labels, normalize, normalize_backward
@@ -110,6 +111,8 @@ __all__ = [
     "activation_forward",
     "adam",
     "add_activation",
+    "attention_backward",
+    "attention_forward",
     "augment",
     "average",
     "avg_pool2d_backward",
