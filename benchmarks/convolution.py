@@ -112,12 +112,10 @@ def main() -> None:
     os.environ |= {name: str(options.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
     import torch
-    from timing import describe_machine, ratio, take_turns
+    from timing import describe_machine, keep_freed_memory, ratio, take_turns
 
     torch.set_num_threads(options.threads)
-    # PyTorch takes memory for its result at each call, and glibc gives it back to the system each time, which costs
-    # more than many an operation here: until it has seen a block as large as this freed, as in a training of some size.
-    torch.empty(31 << 18).fill_(0)
+    keep_freed_memory()
     print(describe_machine())
     print(f"\n| {options.threads} thread(s) | pass | numbanet ms | PyTorch ms | over PyTorch | over channels_last |")
     print("|---|---|---:|---:|---:|---:|")
