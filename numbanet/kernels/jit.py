@@ -26,7 +26,7 @@ import platformdirs
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 # Neither `nnan` nor `ninf`: with those LLVM may delete the code that notices a diverged training.
 FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
@@ -149,6 +149,13 @@ def serial_kernel(function: Callable[..., Any]) -> Any:
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a function that kernels call. It may be inlined; it is not cached by itself."""
     return numba.njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def plain_helper(function: Callable[..., Any], *called: Callable[..., Any]) -> Any:
+    """A `helper` from a plain function of another module, which calls other plain ones: `called`, all of them."""
+    for callee in called:
+        register_jitable(callee)
+    return helper(function)
 
 
 def exact_helper(function: Callable[..., Any]) -> Any:

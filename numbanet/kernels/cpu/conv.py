@@ -38,13 +38,15 @@ from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
 from numbanet.kernels.cpu.winograd import is_winograd, pack_for_winograd, winograd_part
-from numbanet.kernels.geometry import WIDEST_TILE
-from numbanet.kernels.jit import helper, kernel
+from numbanet.kernels.geometry import WIDEST_TILE, conv2d_scratch, fits_winograd, gradient_parts, rounded_up
+from numbanet.kernels.jit import helper, kernel, plain_helper
+
+scratch_size = plain_helper(conv2d_scratch, rounded_up, gradient_parts, fits_winograd)
 
 
 @helper
-def check_shapes(y, x, w, window, groups):
-    """Whether the arrays of a convolution fit one another."""
+def check_shapes(y, x, w, window, groups, scratch):
+    """Raise unless the arrays of a convolution fit one another."""
     channels, filters = x.shape[3], y.shape[3]
     if w.shape != (window.kernel_h, window.kernel_w, channels // groups, filters) or y.shape[0] != x.shape[0]:
         raise ValueError(
@@ -52,6 +54,8 @@ def check_shapes(y, x, w, window, groups):
         )
     if channels % groups or filters % groups:
         raise ValueError("conv2d: groups must divide channels and filters")
+    if scratch.size < scratch_size(window, x.shape[1:], y.shape[1:], groups):
+        raise ValueError("conv2d: scratch must have geometry.conv2d_scratch(window, x.shape[1:], y.shape[1:], groups)")
 
 
 @helper
@@ -140,7 +144,7 @@ def pack_for(scratch, w, b, groups, pixels):
 @kernel
 def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
     """y = activation(x correlated with w, + b), with `activation` one of codes.FUSED."""
-    check_shapes(y, x, w, window, groups)
+    check_shapes(y, x, w, window, groups, scratch)
     if b.size and b.size != y.shape[3]:
         raise ValueError("conv2d_forward: b must have as many elements as there are filters")
     (images, height, width, channels), (out_h, out_w) = x.shape, y.shape[1:3]
@@ -172,7 +176,7 @@ def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
 @kernel
 def conv2d_backward_input(dx, dy, w, window, groups, scratch):
     """dx, from dy: dy correlated with the window turned around."""
-    check_shapes(dy, dx, w, window, groups)
+    check_shapes(dy, dx, w, window, groups, scratch)
     images, height = dx.shape[0], dx.shape[1]
     winograd, scatter, zeros = is_winograd(dx, dy, window, groups), has_few_channels(w, groups), np.int64(0)
     depthwise, most = is_depthwise(w, groups), (height + window.stride_h - 1) // window.stride_h
@@ -205,7 +209,7 @@ def conv2d_backward_input(dx, dy, w, window, groups, scratch):
 @kernel
 def conv2d_backward_params(dw, db, x, dy, window, groups, scratch):
     """dw and db (no bias: size 0), summed over fixed parts of the batch, so the same for any number of threads."""
-    check_shapes(dy, x, dw, window, groups)
+    check_shapes(dy, x, dw, window, groups, scratch)
     if db.size and db.size != dy.shape[3]:
         raise ValueError("conv2d_backward_params: db must have as many elements as there are filters")
     if x.shape[0] == 0:
