@@ -42,6 +42,10 @@ SHAPES = {
     "256 maps": Shape(16, 14, 256, 256, 3, padding=1),
     "4 groups": Shape(32, 28, 64, 128, 3, padding=1, groups=4),
     "depthwise": Shape(32, 28, 64, 64, 3, padding=1, groups=64),
+    "depthwise, 32 maps": Shape(128, 28, 32, 32, 3, padding=1, groups=32),
+    "depthwise, strided": Shape(32, 28, 64, 64, 3, 2, 1, groups=64),
+    "depthwise, 7 x 7": Shape(32, 14, 128, 128, 7, padding=3, groups=128),
+    "depthwise, twice": Shape(32, 28, 32, 64, 3, padding=1, groups=32),
 }
 PASSES = ("forward", "input gradient", "weight gradient")
 
@@ -103,17 +107,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", default="", help="only the shapes whose name has this in it")
     options = parser.parse_args()
     os.environ |= {name: str(options.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
     import torch
-    from timing import describe_machine, ratio, take_turns
+    from timing import describe_machine, keep_freed_memory, ratio, take_turns
 
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     print(describe_machine())
     print(f"\n| {options.threads} thread(s) | pass | numbanet ms | PyTorch ms | over PyTorch | over channels_last |")
     print("|---|---|---:|---:|---:|---:|")
     for name, shape in SHAPES.items():
+        if options.only not in name:
+            continue
         with torch.no_grad():
             contenders = {
                 "numbanet": numbanet_calls(shape),

@@ -61,6 +61,15 @@ def ratio(slower: Result, faster: Result) -> float:
     return statistics.median(a / b for a, b in zip(slower.seconds, faster.seconds, strict=True))
 
 
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed, as it does in any training that has run for a while.
+
+    Operations that take memory for their result, as PyTorch's do, have it from the system at each call otherwise, page
+    by page, which costs more than many an operation. glibc stops that once a block as large as this has been freed.
+    """
+    bytearray(31 << 20)
+
+
 def describe_machine() -> str:
     """Processor, cores and versions, for the head of a table."""
     processor = platform.processor() or platform.machine()

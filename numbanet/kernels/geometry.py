@@ -157,17 +157,18 @@ def conv2d_scratch(window: Window, in_shape: Sequence[int], out_shape: Sequence[
 # Normalization: how its kernels take rows of channels, and how much scratch they want, in elements.
 
 ROW_PARTS = 64  # a sum over rows is cut into so many parts, whatever the number of threads
-WIDE = 256  # numbers of a wide row, about: enough to keep a vector loop busy
+WIDE = 256  # numbers of a wide row, at least: enough to keep a vector loop busy
 BATCH_NORM_ROWS = 3 * ROW_PARTS + 5  # wide rows: two sums and one of gradients a part; five numbers for each channel
-GROUP_NORM_ROWS = 9 * ROW_PARTS  # wide rows: a part works on an example at a time, with numbers and sums of its own
+GROUP_WIDE = 64  # and of one that is summed in registers: four of 16 numbers
+GROUP_NORM_ROWS = 8 * ROW_PARTS  # such rows: a part works on an example at a time, with numbers and sums of its own
 
 
-def wide_row(channels: int) -> int:
+def wide_row(channels: int, numbers: int = WIDE) -> int:
     """Numbers in a wide row: several rows of channels, and whole vectors of 16 where few rows make them."""
     unit = channels * (16 // math.gcd(channels, 16))
     if unit > 2 * WIDE:
         unit = channels
-    return unit * max(1, WIDE // unit)
+    return unit * ((numbers + unit - 1) // unit)
 
 
 def batch_norm_scratch(channels: int) -> int:
@@ -177,7 +178,7 @@ def batch_norm_scratch(channels: int) -> int:
 
 def group_norm_scratch(channels: int) -> int:
     """What the kernels of group normalization want."""
-    return GROUP_NORM_ROWS * wide_row(channels)
+    return GROUP_NORM_ROWS * wide_row(channels, GROUP_WIDE)
 
 
 def layer_norm_scratch(channels: int) -> int:

@@ -26,7 +26,7 @@ import platformdirs
 from numba import types
 from numba.core import cgutils
 from numba.core.registry import CPUDispatcher
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 # Neither `nnan` nor `ninf`: with those LLVM may delete the code that notices a diverged training.
 FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
@@ -46,13 +46,13 @@ class Shared(NamedTuple):
     provide: Callable[[Any], None]
 
 
-class Inside(CPUDispatcher):  # type: ignore[misc]
+class Inside(CPUDispatcher):
     """A function that only compiled functions can call: what Python would need is not compiled, a fifth of the time."""
 
     def __call__(self, *arguments: Any) -> Any:
         """Raise `TypeError`, where Numba would jump to nowhere."""
         raise TypeError(
-            f"{self.__name__} is a helper, which kernels call. Call it from a function of your own under @numba.njit."
+            f"{self.py_func.__name__} is a helper, which kernels call. Call it from a function of your own under @numba.njit."
         )
 
 
@@ -203,11 +203,18 @@ def helper(function: Callable[..., Any]) -> Any:
 
 def _inside(function: Callable[..., Any], **options: Any) -> Any:
     """Compile for the use of compiled functions alone."""
-    bare = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    compiled = numba.njit(nogil=True, error_model="numpy", **bare, **options)(function)
+    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", **bare, **options)(function)
     if not config.DISABLE_JIT:
         compiled.__class__ = Inside
     return compiled
+
+
+def plain_helper(function: Callable[..., Any], *called: Callable[..., Any]) -> Any:
+    """A `helper` from a plain function of another module, which calls other plain ones: `called`, all of them."""
+    for callee in called:
+        register_jitable(callee)
+    return helper(function)
 
 
 def exact_helper(function: Callable[..., Any]) -> Any:

@@ -42,7 +42,7 @@ class Feed:
         if len(inputs) != len(targets):
             raise ModelError(f"{where[1]}: expected as many targets as examples, {len(inputs)}, got {len(targets)}.")
         if mix and model.tokens is not None:
-            raise ModelError(f"mix: expected inputs that are numbers, found tokens in {where[0]}: they have no mixtures.")
+            raise ModelError(f"mix: expected inputs that are numbers, found tokens in {where[0]}: these do not mix.")
         if mix and targets.ndim == 1:
             targets = np.eye(model.output_shape[-1], dtype=model.dtype)[targets]
         backend = model.backend

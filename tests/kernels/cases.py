@@ -90,6 +90,7 @@ def _convolutions(rng: np.random.Generator, dtype: Any) -> list[Case]:
         (9, (28, 28), 1, 20, (5, 5), (1, 1), (1, 1), 1),  # a first layer
         (7, (29, 27), 12, 24, (3, 2), (2, 2), (1, 2), 4),
         (5, (30, 31), 33, 66, (3, 3), (1, 2), (1, 1), 33),  # depthwise
+        (1, (40, 41), 40, 40, (5, 5), (1, 1), (1, 1), 40),  # and a single example
         (2, (7, 7), 150, 260, (3, 3), (1, 1), (1, 1), 1),  # few pixels, many channels
         (1, (50, 50), 16, 16, (3, 3), (1, 1), (2, 2), 1),  # a single example
     ):

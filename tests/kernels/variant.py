@@ -24,6 +24,7 @@ from .test_vectormath import float64_samples, worst
 
 # Tiles of this unit are 6 or 8 rows by 2 registers: 4 to 32 columns.
 SIZES = (0, 1, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 19, 24, 25, 31, 32, 33)
+DEPTHWISE = ("depthwise", "depthwise, stride 2", "depthwise, dilated, multiplied")
 SHAPES = [
     *((s, 9, 11) for s in SIZES), *((9, s, 11) for s in SIZES), *((19, 33, s) for s in (*SIZES, 511, 512, 513)),
     *((25, n, 21) for n in (47, 48, 49, 95, 96, 97, 200)), (390, 201, 520), (37, 301, 53),
@@ -50,7 +51,7 @@ def check_dense() -> None:
 
 
 def check_convolutions() -> None:
-    for name in ("cnn, first", "rgb, 7x7, stride 2", "resnet, stride 2", "groups of odd sizes", "depthwise", "a row"):
+    for name in ("cnn, first", "rgb, 7x7, stride 2", "resnet, stride 2", "groups of odd sizes", "a row", *DEPTHWISE):
         check_conv(ADVERSARIAL[name], np.float32)
     for filters in (16, 32, 48):  # Winograd's way, by tiles of both widths
         check_conv(problem(2, (14, 11), 32, filters, (3, 3), padding="same"), np.float32)

@@ -46,6 +46,16 @@ def small(*layers: Layer, input_shape: tuple[int, ...] = (6,), **options: Any) -
     return Sequential(*(layers or (Dense(8, "relu"), Dense(3))), input_shape=input_shape, **options)
 
 
+def network(*layers: Layer, shape: tuple[int, ...], backend: str | Backend = "reference") -> Sequential:
+    """A model in float64 whose biases are not 0."""
+    device = BACKENDS[backend] if isinstance(backend, str) else backend
+    model = Sequential(*layers, input_shape=shape, seed=6, dtype="float64", device=device)
+    for name, array in model.parameters().items():
+        if name.endswith("bias"):
+            array[...] = np.random.default_rng(45).normal(size=array.shape)
+    return model
+
+
 def image_model(**options: Any) -> Sequential:
     return Sequential(Flatten(), Dense(16, "relu"), Dense(10), input_shape=(28, 28, 1), **options)
 

@@ -10,6 +10,8 @@ Each of the three is a correlation of strips of images with the register tile of
     dx[pixel, :]  = the same with dy for x and the window turned around; with a stride, once for each residue of
                     the pixel's row and column, each of which meets taps of its own
     dw[tap, :]    = sum over pixels of x[pixel + tap, channel] * dy[pixel, :]
+
+Some shapes are faster in another way, and take it: see `winograd.py`, `convscatter.py` and `depthwise.py`.
 """
 
 from __future__ import annotations
@@ -20,21 +22,33 @@ from numba import prange, types
 from numbanet.kernels.codes import RELU, SIGMOID, TANH
 from numbanet.kernels.cpu import vectormath
 from numbanet.kernels.cpu.convgradient import divide_gradient, gradient_part, sum_parts
+from numbanet.kernels.cpu.convinput import backward_input_part, pack_backward
 from numbanet.kernels.cpu.convscatter import has_few_channels, pack_transposed, scatter_part
 from numbanet.kernels.cpu.correlate import PACK_PIXELS, WINDOW, copy_strip, correlate, cut, divide_images, pack_columns
+from numbanet.kernels.cpu.depthwise import (
+    depthwise_gradient_part,
+    depthwise_input_part,
+    depthwise_part,
+    depthwise_parts,
+    is_depthwise,
+    pack_taps,
+    pack_taps_by_channel,
+)
 from numbanet.kernels.cpu.elementwise import chunks, span
 from numbanet.kernels.cpu.microkernel import VECTORS
 from numbanet.kernels.cpu.simd import keep, pointer, shift, vector_lanes
 from numbanet.kernels.cpu.winograd import divide_tiles, is_winograd, pack_for_winograd, tiles_across, winograd_part
 from numbanet.kernels.cpu.winogradgradient import divide_winograd_gradient, winograd_gradient_part
 from numbanet.kernels.cpu.winogradtile import OUT
-from numbanet.kernels.geometry import WIDEST_TILE
-from numbanet.kernels.jit import helper, kernel, shared
+from numbanet.kernels.geometry import WIDEST_TILE, conv2d_scratch, fits_winograd, gradient_parts, rounded_up
+from numbanet.kernels.jit import helper, kernel, plain_helper, shared
+
+scratch_size = plain_helper(conv2d_scratch, rounded_up, gradient_parts, fits_winograd)
 
 
 @helper
-def check_shapes(y, x, w, window, groups):
-    """Whether the arrays of a convolution fit one another."""
+def check_shapes(y, x, w, window, groups, scratch):
+    """Raise unless the arrays of a convolution fit one another."""
     channels, filters = x.shape[3], y.shape[3]
     if w.shape != (window.kernel_h, window.kernel_w, channels // groups, filters) or y.shape[0] != x.shape[0]:
         raise ValueError(
@@ -42,6 +56,8 @@ def check_shapes(y, x, w, window, groups):
         )
     if channels % groups or filters % groups:
         raise ValueError("conv2d: groups must divide channels and filters")
+    if scratch.size < scratch_size(window, x.shape[1:], y.shape[1:], groups):
+        raise ValueError("conv2d: scratch must have geometry.conv2d_scratch(window, x.shape[1:], y.shape[1:], groups)")
 
 
 @helper
@@ -137,17 +153,20 @@ def pack_for(scratch, w, b, groups, pixels):
 @kernel
 def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
     """y = activation(x correlated with w, + b), with `activation` one of codes.FUSED."""
-    check_shapes(y, x, w, window, groups)
+    check_shapes(y, x, w, window, groups, scratch)
     if b.size and b.size != y.shape[3]:
         raise ValueError("conv2d_forward: b must have as many elements as there are filters")
     (images, height, width, channels), (out_h, out_w) = x.shape, y.shape[1:3]
-    winograd, packing = is_winograd(y, x, window, groups), (np.int64(0), np.int64(0), np.int64(0))
+    winograd, depthwise = is_winograd(y, x, window, groups), is_depthwise(w, groups)
+    packing = (np.int64(0), np.int64(0), np.int64(0))
     unit = np.int64(1)  # rows that are not cut apart
     image_groups, strips = divide_images(images, height * width * channels, out_h)
     if winograd:
         unit = np.int64(OUT)
         image_groups, strips = divide_tiles(images, tiles_across(out_h))
         pack_for_winograd(scratch, w, b, y.shape[3], False)
+    elif depthwise:
+        pack_taps(scratch, w, b)
     else:
         packing = pack_for(scratch, w, b, groups, images * out_h * out_w)
     for index in prange(image_groups * strips):
@@ -157,149 +176,27 @@ def conv2d_forward(y, x, w, b, window, groups, activation, scratch):
         top_row, rows = top * unit, min(some * unit, out_h - top * unit)
         if winograd:
             winograd_part(y, x, window.top, window.left, activation == RELU, scratch, first, count, top, some)
+        elif depthwise:
+            depthwise_part(y, x, window, activation == RELU, scratch, first, count, top_row, rows)
         else:
             forward_part(y, x, w, window, groups, activation, scratch, packing, first, count, top_row, rows)
         if activation in (SIGMOID, TANH):
             activate(y, activation, first, count, top_row, rows)
 
 
-@helper
-def residue_taps(residue, before, kernel, stride, dilation):
-    """The taps of one axis that pixels of dx at `residue` modulo the stride meet: (last, spacing, count, first).
-
-    They are last, last - spacing, ... `first` is where, relative to pixel number i // stride, dy is met by the
-    last tap; each further one meets it dilation * spacing / stride later.
-    """
-    last = kernel - 1
-    while last >= 0 and (residue + before - last * dilation) % stride != 0:
-        last -= 1
-    if last < 0:
-        return last, np.int64(1), np.int64(0), np.int64(0)
-    spacing = np.int64(1)
-    while spacing * dilation % stride != 0:
-        spacing += 1
-    return last, spacing, last // spacing + 1, (residue + before - last * dilation) // stride
-
-
-@helper
-def pack_backward(scratch, w, window, groups):
-    """The weights for dx: for each residue and each group its taps, turned around, in panels of channels.
-
-    Behind them as many zeros as the widest bias; returns their offset.
-    """
-    kernel_w, k, filters = w.shape[1], w.shape[2], w.shape[3]
-    n, tile = filters // groups, VECTORS * vector_lanes(pointer(w))
-    padded = (k + WIDEST_TILE - 1) // WIDEST_TILE * WIDEST_TILE
-    at = np.int64(0)
-    for residue_h in range(window.stride_h):
-        last_h, space_h, count_h, _ = residue_taps(
-            residue_h, window.top, window.kernel_h, window.stride_h, window.dilation_h
-        )
-        for residue_w in range(window.stride_w):
-            last_w, space_w, count_w, _ = residue_taps(
-                residue_w, window.left, window.kernel_w, window.stride_w, window.dilation_w
-            )
-            depth = count_h * count_w * n
-            for g in range(groups):
-                for i in range(count_h):
-                    for j in range(count_w):
-                        tap = (last_h - i * space_h) * kernel_w + last_w - j * space_w
-                        source = shift(pointer(w), tap * k * filters + g * n)
-                        for channel in range(padded):
-                            panel, column = channel // tile, channel % tile
-                            target = shift(
-                                pointer(scratch), at + (panel * depth + (i * count_w + j) * n) * tile + column
-                            )
-                            if panel * tile >= k:
-                                break
-                            for f in range(n):
-                                target[f * tile] = source[channel * filters + f] if channel < k else 0
-                at += depth * padded
-    for j in range(padded):
-        scratch[at + j] = 0
-    return at
-
-
-def _backward_input_part_signature(element):
-    """The signature of `backward_input_part` for one type of element."""
-    images, i = element[:, :, :, ::1], types.int64
-    return types.void(images, images, images, WINDOW, i, element[::1], i, i, i, i, i)
-
-
-@shared("numbanet_backward_input_part", _backward_input_part_signature)
-def backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, images, strip, strips):
-    """Strip number `strip` of `strips` of each of the images' dx."""
-    (_, height, width, channels), (_, out_h, out_w, filters) = dx.shape, dy.shape
-    k, n, tile = channels // groups, filters // groups, VECTORS * vector_lanes(pointer(dx))
-    padded = (k + WIDEST_TILE - 1) // WIDEST_TILE * WIDEST_TILE
-    packed = pointer(scratch)
-    for residue_h in range(window.stride_h):
-        _, space_h, count_h, first_h = residue_taps(
-            residue_h, window.top, window.kernel_h, window.stride_h, window.dilation_h
-        )
-        top, rows = cut(strip, strips, (height - residue_h + window.stride_h - 1) // window.stride_h)
-        tap_h = space_h * window.dilation_h // window.stride_h
-        for residue_w in range(window.stride_w):
-            _, space_w, count_w, first_w = residue_taps(
-                residue_w, window.left, window.kernel_w, window.stride_w, window.dilation_w
-            )
-            tap_w, cols = (
-                space_w * window.dilation_w // window.stride_w,
-                (width - residue_w + window.stride_w - 1) // window.stride_w,
-            )
-            weights, depth = packed, count_h * count_w * n
-            packed = shift(packed, groups * depth * padded)
-            if rows <= 0 or cols <= 0:
-                continue
-            target = shift(
-                pointer(dx), ((first * height + residue_h + top * window.stride_h) * width + residue_w) * channels
-            )
-            if depth == 0:
-                for image in range(images):
-                    for i in range(rows):
-                        for j in range(cols):
-                            pixel = (image * height + i * window.stride_h) * width + j * window.stride_w
-                            for c in range(channels):
-                                target[pixel * channels + c] = 0
-                continue
-            first_row, rows_in, cols_in = top + first_h, rows + (count_h - 1) * tap_h, cols + (count_w - 1) * tap_w
-            inside = first_row >= 0 and first_row + rows_in <= out_h and first_w >= 0 and first_w + cols_in <= out_w
-            frame = np.empty(0 if inside else images * rows_in * cols_in * filters, dy.dtype)
-            image_step, row_step = out_h * out_w * filters, out_w * filters
-            source = shift(pointer(dy), ((first * out_h + first_row) * out_w + first_w) * filters)
-            if not inside:
-                image_step, row_step = rows_in * cols_in * filters, cols_in * filters
-                for i in range(images):
-                    image = shift(pointer(dy), (first + i) * out_h * out_w * filters)
-                    copy_strip(
-                        shift(pointer(frame), i * image_step), image, out_h, out_w, filters,
-                        first_row, rows_in, first_w, cols_in,
-                    )  # fmt: skip
-                source = pointer(frame)
-            run, runs = n, count_w
-            if tap_w == 1 and groups == 1:
-                run, runs = count_w * n, np.int64(1)
-            for g in range(groups):
-                correlate(
-                    shift(target, g * k), height * width * channels, window.stride_h * width * channels,
-                    window.stride_w * channels, shift(source, g * n), image_step, row_step, filters,
-                    images, rows, cols, count_h, tap_h * row_step, runs, tap_w * filters, run,
-                    shift(weights, g * depth * padded), tile, depth * tile, shift(pointer(scratch), zeros), k, 0,
-                )  # fmt: skip
-            keep(frame)
-
-
 @kernel
 def conv2d_backward_input(dx, dy, w, window, groups, scratch):
     """dx, from dy: dy correlated with the window turned around."""
-    check_shapes(dy, dx, w, window, groups)
+    check_shapes(dy, dx, w, window, groups, scratch)
     images, height = dx.shape[0], dx.shape[1]
     winograd, scatter, zeros = is_winograd(dx, dy, window, groups), has_few_channels(w, groups), np.int64(0)
-    most = (height + window.stride_h - 1) // window.stride_h
+    depthwise, most = is_depthwise(w, groups), (height + window.stride_h - 1) // window.stride_h
     if winograd:
         pack_for_winograd(scratch, w, w[:0, 0, 0, 0], dx.shape[3], True)
     elif scatter:
         zeros, most = pack_transposed(scratch, w), 1
+    elif depthwise:
+        pack_taps_by_channel(scratch, w, groups)
     else:
         zeros = pack_backward(scratch, w, window, groups)
     image_groups, strips = divide_images(images, dy.shape[1] * dy.shape[2] * dy.shape[3], most)
@@ -314,6 +211,10 @@ def conv2d_backward_input(dx, dy, w, window, groups, scratch):
             winograd_part(dx, dy, 2 - window.top, 2 - window.left, False, scratch, first, count, top, rows)
         elif scatter:
             scatter_part(dx, dy, w, window, scratch, zeros, first, count)
+        elif depthwise:
+            top, rows = cut(task % strips, strips, most)
+            top_row, rows = top * window.stride_h, min(rows * window.stride_h, height - top * window.stride_h)
+            depthwise_input_part(dx, dy, window, scratch, first, count, top_row, rows)
         else:
             backward_input_part(dx, dy, w, window, groups, scratch, zeros, first, count, task % strips, strips)
 
@@ -321,18 +222,25 @@ def conv2d_backward_input(dx, dy, w, window, groups, scratch):
 @kernel
 def conv2d_backward_params(dw, db, x, dy, window, groups, scratch):
     """dw and db (no bias: size 0), summed over fixed parts of the batch, so the same for any number of threads."""
-    check_shapes(dy, x, dw, window, groups)
+    check_shapes(dy, x, dw, window, groups, scratch)
     if db.size and db.size != dy.shape[3]:
         raise ValueError("conv2d_backward_params: db must have as many elements as there are filters")
     if x.shape[0] == 0:
         dw[:] = 0
         db[:] = 0
         return
-    winograd = is_winograd(dy, x, window, groups)
-    parts, row_parts = divide_winograd_gradient(dw, dy) if winograd else divide_gradient(x.shape[0], dw, groups)
+    winograd, depthwise = is_winograd(dy, x, window, groups), is_depthwise(dw, groups)
+    if depthwise:
+        parts, row_parts = depthwise_parts(dw, dy), 1
+    elif winograd:
+        parts, row_parts = divide_winograd_gradient(dw, dy)
+    else:
+        parts, row_parts = divide_gradient(x.shape[0], dw, groups)
     for index in prange(parts * row_parts):
         task = np.int64(index)
-        if winograd:
+        if depthwise:
+            depthwise_gradient_part(scratch, x, dy, window, task, parts)
+        elif winograd:
             winograd_gradient_part(scratch, dw, db, x, dy, window, task // row_parts, parts, task % row_parts)
         else:
             gradient_part(scratch, dw, x, dy, window, groups, task // row_parts, parts, task % row_parts, row_parts)

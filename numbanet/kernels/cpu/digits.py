@@ -190,6 +190,8 @@ def digits(images, labels, scratch, points, strokes, variants, classes, seed, fi
     """
     blocks = scratch.shape[0]
     n = len(labels)
+    if scratch.shape[1] < SCRATCH or blocks == 0:
+        raise ValueError("digits: scratch must be (blocks, SCRATCH), with one block at least")
     for block in prange(blocks):
         ink = scratch[block, : SIZE * SIZE]
         grid = scratch[block, SIZE * SIZE : SIZE * SIZE + NODES]

@@ -209,6 +209,10 @@ def into_windows(distribution):
                     distribution(
                         target, gradient, source, count, step, row, c, 2, 2, shared_by, False, channels, spill
                     )  # fmt: skip
+                elif not apart and rows == 3 and columns == 3:
+                    distribution(
+                        target, gradient, source, count, step, row, c, 3, 3, shared_by, True, channels, spill
+                    )  # fmt: skip
                 else:
                     distribution(
                         target, gradient, source, count, step, row, c, rows, columns, shared_by, not apart, channels,

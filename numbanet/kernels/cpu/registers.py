@@ -129,14 +129,20 @@ def add(typingctx: Any, v: Any, u: Any) -> Any:
 
 
 @intrinsic
+def subtract(typingctx: Any, v: Any, u: Any) -> Any:
+    """subtract(v, u): v - u, lane by lane."""
+    return v(v, v), lambda context, builder, signature, args: builder.fsub(*args)
+
+
+@intrinsic
 def multiply(typingctx: Any, v: Any, u: Any) -> Any:
     """multiply(v, u): v * u, lane by lane."""
     return v(v, v), lambda context, builder, signature, args: builder.fmul(*args)
 
 
 @intrinsic
-def multiply_add(typingctx: Any, v: Any, u: Any, w: Any) -> Any:
-    """multiply_add(v, u, w): v * u + w, lane by lane."""
+def multiply_add(typingctx: Any, v: Any, u: Any, total: Any) -> Any:
+    """multiply_add(v, u, total): v * u + total, lane by lane."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return _vectors(builder, signature.return_type.dtype).multiply_add(*args)
