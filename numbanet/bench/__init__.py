@@ -5,4 +5,8 @@ from numbanet.bench import measure, workloads
 result = measure.measure(workloads.workload("gemm", (128, 784, 128), "float32"), backend.get("cpu"), threads=2)
 """
 
-from numbanet.bench import dense_workloads, image_workloads  # noqa: F401  # they add themselves to the workloads
+from numbanet.bench import (  # noqa: F401  # they add themselves to the workloads
+    dense_workloads,
+    image_workloads,
+    sequence_workloads,
+)

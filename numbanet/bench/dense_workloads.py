@@ -10,6 +10,7 @@ from numbanet.bench.workloads import Arrays, family
 from numbanet.kernels.codes import RELU, TANH
 
 Calls = Any  # what a family's function yields: (kernel, arguments, operations)
+NO_MASK = np.empty(0, np.uint8)  # all samples count
 PLAIN = (0.0, 0.0, 0.0, 0.0, 0)  # an optimizer's clip, l1, l2, decay and decay_end: none of them
 
 
@@ -38,7 +39,7 @@ def _bias(a: Arrays, n: int, channels: int) -> Calls:
 
 
 @family(
-    "activation_forward activation_backward dense_backward_activation add_activation "
+    "activation_forward activation_backward dense_backward_activation add_activation scale "
     "exp tanh sigmoid erf log1p01 dropout",
     "size", (1_000_000,),
 )  # fmt: skip
@@ -48,6 +49,7 @@ def _elementwise(a: Arrays, size: int) -> Calls:
     yield "activation_backward", (a.zeros(size), dy, y, y, TANH, 0.0), 0.0  # reads no x
     yield "dense_backward_activation", (a.zeros(size), dy, y, RELU), 0.0
     yield "add_activation", (a.zeros(size), x, dy, RELU), 0.0
+    yield "scale", (a.zeros(size), x, 0.5), 0.0
     for name in ("exp", "tanh", "sigmoid", "erf"):
         yield name, (a.zeros(size), x), 0.0
     yield "log1p01", (a.zeros(size), y), 0.0
@@ -64,17 +66,18 @@ def _softmax(a: Arrays, n: int, classes: int) -> Calls:
 
 @family("cross_entropy cross_entropy_probabilities", "n classes", (128, 10), (8192, 128))
 def _classification(a: Arrays, n: int, classes: int) -> Calls:
-    z, none = a.normal(n, classes), a.zeros(0)
-    for name, target in (("", a.below(classes, n)), ("_probabilities", a.uniform(n, classes))):
-        yield f"cross_entropy{name}", (np.zeros(4), a.zeros(n), a.zeros(n, classes), z, target, none, 0.0), 0.0
+    z, none, no_label = a.normal(n, classes), a.zeros(0), -1
+    for name, target, more in (("", a.below(classes, n), (no_label,)), ("_probabilities", a.uniform(n, classes), ())):
+        outputs = (np.zeros(4), a.zeros(n), a.zeros(n, classes))
+        yield f"cross_entropy{name}", (*outputs, z, target, NO_MASK, none, 0.0, *more), 0.0
 
 
 @family("mean_squared_error mean_absolute_error huber binary_cross_entropy", "n outputs", (8192, 128))
 def _regression(a: Arrays, n: int, outputs: int) -> Calls:
     z, target = a.normal(n, outputs), a.uniform(n, outputs)
     for name in ("mean_squared_error", "mean_absolute_error", "binary_cross_entropy"):
-        yield name, (np.zeros(4), a.zeros(n), a.zeros(n, outputs), z, target), 0.0
-    yield "huber", (np.zeros(4), a.zeros(n), a.zeros(n, outputs), z, target, 1.0), 0.0
+        yield name, (np.zeros(4), a.zeros(n), a.zeros(n, outputs), z, target, NO_MASK), 0.0
+    yield "huber", (np.zeros(4), a.zeros(n), a.zeros(n, outputs), z, target, NO_MASK, 1.0), 0.0
 
 
 @family("sgd momentum rmsprop adam clip_scale", "parameters", (100_000,), (1_200_000,))

@@ -191,7 +191,7 @@ def channel_dropout_scratch(channels: int) -> int:
 
 
 def recurrent_scratch(features: int, units: int, columns: int) -> int:
-    """What the recurrent kernels want, for weights with so many columns: them in panels, or their transposes."""
-    forward = (units + features) * (rounded_up(columns, WIDEST_TILE) + WIDEST_TILE)
+    """What the recurrent kernels want, for weights with so many columns: these in panels, as they are or transposed."""
+    forward = (units + features + 1) * (rounded_up(columns, WIDEST_TILE) + WIDEST_TILE)
     backward = columns * (rounded_up(units, WIDEST_TILE) + rounded_up(features, WIDEST_TILE))
     return max(forward, backward)

@@ -67,4 +67,4 @@ class GRU(Recurrent):
             dx, self._dgates, *self._d_carried, dy, *self._all, self._mask, self._keep, *self._weights,
             self.reset_after, self.reverse, self._dfed, self._scratch,
         )  # fmt: skip
-        self._backward_params(*self._gradients, self._fed, self._gates, self._dgates, self.reset_after)
+        self._backward_params(*self._gradients, self._fed, self._gates, self._dgates, self.reset_after, self._scratch)

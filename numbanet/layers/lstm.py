@@ -78,6 +78,6 @@ class LSTM(Recurrent):
             dx, self._dgates, *self._d_carried, dy, cells, self._gates, self._mask, self._keep, *self._weights,
             self._peephole, self.reverse, self._dfed, self._scratch,
         )  # fmt: skip
-        self._backward_params(*self._gradients, self._fed, self._dgates)
+        self._backward_params(*self._gradients, self._fed, self._dgates, self._scratch)
         if self.peepholes:
             self._backward_peephole(self._d_peephole, self._dgates, cells)

@@ -94,7 +94,7 @@ class Recurrent(Layer):
             self.add_buffer(f"d_{name}", (units,))
         self.add_buffer("gates", (steps, width))
         self.add_buffer("dgates", (steps, width))
-        self.add_buffer("fed", (steps, units + features))
+        self.add_buffer("fed", (steps, units + features + 1))
         self.add_buffer("dfed", (units,))
         if self.recurrent_dropout > 0:
             self.add_buffer("keep", (units,))

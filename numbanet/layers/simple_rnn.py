@@ -63,4 +63,4 @@ class SimpleRNN(Recurrent):
             dx, self._dgates, *self._d_carried, dy, self._gates, self._mask, self._keep, *self._weights, self._code,
             self.reverse, self._dfed, self._scratch,
         )  # fmt: skip
-        self._backward_params(*self._gradients, self._fed, self._dgates)
+        self._backward_params(*self._gradients, self._fed, self._dgates, self._scratch)

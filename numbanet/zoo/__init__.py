@@ -55,9 +55,9 @@ RECIPES = {
     "cnn": Recipe(6, 128, "adam", 1e-3, Cosine()),
     "resnet": Recipe(6, 128, "adam", 3e-3, Cosine()),
     "fastnet": Recipe(8, 128, "adam", 6e-3, Cosine(), augment="default"),
-    "lstm": Recipe(10, 128, "adam", 4e-3, Cosine()),
-    "gru": Recipe(10, 128, "adam", 4e-3, Cosine()),
-    "rnn": Recipe(10, 128, "adam", 1e-3, Cosine()),
+    "lstm": Recipe(8, 128, "adam", 4e-3, Cosine(), augment="default"),
+    "gru": Recipe(8, 128, "adam", 4e-3, Cosine(), augment="default"),
+    "rnn": Recipe(12, 128, "adam", 2e-3, Cosine(), augment="default"),
 }
 
 

@@ -15,7 +15,7 @@ from numbanet.errors import BenchError
 from numbanet.kernels import cpu
 
 # Shapes small enough for a test, by the axes of a family.
-SMALL: dict[int, tuple[int, ...]] = {1: (5000,), 2: (64, 24), 3: (4, 14, 8)}
+SMALL: dict[int, tuple[int, ...]] = {1: (5000,), 2: (64, 24), 3: (4, 14, 8), 4: (3, 5, 4, 6)}
 IMAGES = {"conv2d_forward": (4, 9, 6, 8, 3, 1, 2), "max_pool2d_forward": (4, 9, 6, 3, 2), "augment": (4, 12, 1)}
 FAMILIES = {family.kernels[0]: family for family in workloads.FAMILIES}
 

@@ -68,7 +68,7 @@ class Problem:
         if self.cell == "lstm":
             outputs.append(out((pair, n, u), self.dtype))
         outputs.append(out((gates, n, WIDTH[self.cell] * u), self.dtype))
-        outputs.append(out((min(steps, pair), n, u + self.features), self.dtype))
+        outputs.append(out((min(steps, pair), n, u + self.features + 1), self.dtype))
         inputs = [
             a["x"],
             a["h0"],
@@ -112,9 +112,9 @@ class Problem:
         dgates = values[1]
         parameters = [out(a[name].shape, dtype) for name in ("w", "u", "b")]
         if self.cell == "gru":
-            after = (*parameters, out(a["rb"].shape, dtype), fed, gates, dgates, self.after)
+            after = (*parameters, out(a["rb"].shape, dtype), fed, gates, dgates, self.after, self.scratch())
             return [walk, ("gru_backward_params", after)]
-        calls = [walk, ("recurrent_backward_params", (*parameters, fed, dgates))]
+        calls = [walk, ("recurrent_backward_params", (*parameters, fed, dgates, self.scratch()))]
         if a["peephole"].size:
             calls.append(("lstm_backward_peephole", (out((3, u), dtype), dgates, cells[0])))
         return calls

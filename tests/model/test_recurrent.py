@@ -87,7 +87,7 @@ def test_training_on_windows_of_one_sequence(make: Make) -> None:
         step = nn.TrainStep(model, nn.Adam(0.02))
         x = 2 * bits[:, :, None, None].astype(np.float32) - 1
         losses[stateful] = [step(x[:, t], bits[:, t - 1]) for t in range(1, 300)]
-    assert np.mean(losses[True][-50:]) < 0.4 < 0.6 < np.mean(losses[False][-50:])
+    assert np.mean(losses[True][-50:]) < 0.5 < 0.6 < np.mean(losses[False][-50:])
 
 
 def test_first_weights() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,10 +69,38 @@ def test_resnet_of_any_depth() -> None:
     assert len(convolutions) == 1 + 2 * 9 + 2  # the paper's ResNet-20, with two projections
 
 
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_networks_that_read_images_step_by_step(name: str) -> None:
+    def layers(shape: tuple[int, ...], **options: Any) -> list[tuple[str, tuple[int, ...]]]:
+        model = zoo.build(name, dataset("float32", shape), **options)
+        return [(type(layer).__name__, layer.out_shape) for layer in model.layers]
+
+    kind = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}[name]
+    assert layers((5, 6, 2)) == [
+        ("Normalize", (5, 6, 2)), ("Reshape", (5, 12)), (kind, (128,)), ("Dense", (3,))
+    ]  # fmt: skip
+    assert layers((5, 6), hidden=(7, 4), dropout=0.1, normalize=False) == [
+        (kind, (5, 7)), ("Dropout", (5, 7)), (kind, (4,)), ("Dropout", (4,)), ("Dense", (3,))
+    ]  # fmt: skip
+    pixels = layers((5, 6, 2), sequence="pixel", normalize=False)
+    assert pixels[0] == ("Reshape", (30, 2))
+    for options, message in (
+        ({"sequence": "column"}, "unknown sequence 'column'"),
+        ({"hidden": ()}, "expected at least one recurrent layer"),
+        ({"hidden": (0,)}, "hidden: expected a whole number from 1 on"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            zoo.build(name, dataset("uint8"), **options)
+    with pytest.raises(ModelError, match=rf"model {name}: expected images"):
+        zoo.build(name, dataset("uint8", (9,)))
+
+
 def test_the_default_for_a_data_set() -> None:
     images = dataset("uint8", (28, 28, 1))
     assert zoo.default_for(images) == "fastnet"
     assert zoo.default_for(images, ["hidden"]) == "mlp"
+    assert zoo.default_for(images, ["hidden", "sequence"]) == "lstm"
+    assert zoo.default_for(images, ["nonsense"]) == "mlp"
     assert zoo.default_for(dataset("uint8")) == "mlp"
     assert zoo.default_for(dataset("float32", (30,))) == "mlp"
 

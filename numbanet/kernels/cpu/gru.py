@@ -26,8 +26,8 @@ from numbanet.kernels.cpu.recurrent import (
     WalkBack,
     add,
     add_product,
-    biased_sigmoid,
-    biased_tanh,
+    apply_sigmoid,
+    apply_tanh,
     clear,
     copy,
     cut,
@@ -49,6 +49,7 @@ from numbanet.kernels.cpu.recurrent import (
     time_of,
 )
 from numbanet.kernels.cpu.recurrent_weights import (
+    fits_params,
     multiply_direct,
     multiply_fed,
     multiply_panels,
@@ -56,9 +57,10 @@ from numbanet.kernels.cpu.recurrent_weights import (
     panel_columns,
     panel_width,
     place_product,
+    take_apart,
 )
 from numbanet.kernels.cpu.simd import flush_denormals, pointer, restore_denormals, shift
-from numbanet.kernels.cpu.vectormath import number
+from numbanet.kernels.cpu.vectormath import number, tanh
 from numbanet.kernels.jit import helper, kernel
 
 
@@ -70,45 +72,59 @@ def multiply_gates(run, s, i, rows, j, n):
     z, fed = row_at(run.gates, s, i), row_at(run.fed, s, i)
     if run.direct:
         for column in (j, units + j):
-            multiply_fed(shift(z, column), 4 * units, fed, run.u, run.w, first, column, rows, n)
+            multiply_fed(shift(z, column), 4 * units, fed, run.u, run.w, run.b, first, column, rows, n)
     else:
         panels = shift(pointer(run.panels), first * panel_width(run.panels))
         multiply_panels(z, 4 * units, shift(fed, first), width, panels, width, rows, 2 * units, width - first, 0)
 
 
 @helper
-def multiply_candidate(run, a, a_row, c, k, j, rows, n, state, accumulate):
-    """c (+)= a @ the candidate's columns of u (`state`) or of w, k rows of it, from the columns' j on."""
-    units, row, c_row, width = run.u.shape[0], run.u.shape[1], 4 * run.u.shape[0], run.fed.shape[2]
+def multiply_input(run, s, i, rows, j, n):
+    """The candidate's sum, without the state's part."""
+    units, width = run.u.shape[0], run.fed.shape[2]
+    z, inputs = shift(row_at(run.gates, s, i), 2 * units + j), row_at(run.fed, s, i)
     if run.direct:
-        b = pointer(run.u) if state else pointer(run.w)
-        if not accumulate:
-            for i in range(rows):
-                clear(shift(c, i * c_row), n)
-        multiply_direct(c, c_row, a, a_row, shift(b, 2 * units + j), row, rows, n, k)
+        multiply_fed(z, 4 * units, inputs, run.u, run.w, run.b, units, 2 * units + j, rows, n)
     else:
-        above = width * panel_columns(2 * units, run.panels) + (0 if state else units) * panel_width(run.panels)
-        multiply_panels(c, c_row, a, a_row, shift(pointer(run.panels), above), width, rows, n, k, accumulate)
+        panels = shift(candidate_panels(run), units * panel_width(run.panels))
+        multiply_panels(z, 4 * units, shift(inputs, units), width, panels, width, rows, units, width - units, 0)
 
 
 @helper
-def cell_after(z, h, before, b, rb, units, n):
+def multiply_state(run, c, a, a_row, k, j, rows, n, accumulate):
+    """C (+)= A @ the candidate's part of u: of its first k rows, the columns from j on."""
+    units, row = run.u.shape
+    if not run.direct:
+        multiply_panels(c, 4 * units, a, a_row, candidate_panels(run), run.fed.shape[2], rows, n, k, accumulate)
+        return
+    if not accumulate:
+        for i in range(rows):
+            clear(shift(c, i * 4 * units), n)
+    multiply_direct(c, 4 * units, a, a_row, shift(pointer(run.u), 2 * units + j), row, rows, n, k)
+
+
+@helper
+def candidate_panels(run):
+    """Where the panels of the candidate's columns begin."""
+    return shift(pointer(run.panels), run.fed.shape[2] * panel_columns(2 * run.u.shape[0], run.panels))
+
+
+@helper
+def cell_after(z, h, before, rb, units, n):
     """One row, reset after: h' from h and from the gates' sums, which become the gates."""
     reset, update, candidate, state = z, shift(z, units), shift(z, 2 * units), shift(z, 3 * units)
-    above = shift(b, 2 * units)
-    biased_sigmoid(reset, b, n)
-    biased_sigmoid(update, shift(b, units), n)
+    apply_sigmoid(reset, n)
+    apply_sigmoid(update, n)
     add(state, rb, n)
     for j in range(n):
-        candidate[j] += reset[j] * state[j]
-    biased_tanh(candidate, above, n)
+        candidate[j] = tanh(candidate[j] + reset[j] * state[j])
     interpolate(h, candidate, update, before, n)
 
 
 @helper
-def cell_before(z, fed, b, units):
+def cell_before(z, fed, units):
     """One row, reset before: r and z from their sums, and r h keep for the product with u."""
-    biased_sigmoid(z, b, 2 * units)
+    apply_sigmoid(z, 2 * units)
     product(shift(z, 3 * units), z, fed, units)
 
 
@@ -120,26 +136,24 @@ def interpolate(h, candidate, update, before, n):
 
 
 @helper
-def step(run, b, rb, reset_after, s, i, rows, j, n):
+def step(run, rb, reset_after, s, i, rows, j, n):
     """Step s of some rows, and of n units from j on."""
-    units, width, features = run.u.shape[0], run.fed.shape[2], run.x.shape[2]
-    columns, t, bias = 4 * units, time_of(s, run.x.shape[1], run.reverse), shift(pointer(b), j)
-    fed, gates = row_at(run.fed, s, i), shift(row_at(run.gates, s, i), j)
+    units, width, t = run.u.shape[0], run.fed.shape[2], time_of(s, run.x.shape[1], run.reverse)
+    columns, fed, gates = 4 * units, row_at(run.fed, s, i), shift(row_at(run.gates, s, i), j)
     before, after = shift(row_at(run.states, s, i), j), shift(row_at(run.states, s + 1, i), j)
     candidates, fourth = shift(gates, 2 * units), shift(gates, 3 * units)
     multiply_gates(run, s, i, rows, j, n)
-    multiply_candidate(run, shift(fed, units), width, candidates, features, j, rows, n, False, False)
+    multiply_input(run, s, i, rows, j, n)
     if reset_after:
-        height = 0 if s == 0 and run.h0.size == 0 else units
-        multiply_candidate(run, fed, width, fourth, height, j, rows, n, True, False)
+        multiply_state(run, fourth, fed, width, 0 if s == 0 and run.h0.size == 0 else units, j, rows, n, 0)
     else:
         for row in range(rows):
             z = shift(gates, row * columns)
             if is_masked(run.mask, i + row, t):
                 clear(shift(z, 3 * units), n)
             else:
-                cell_before(z, shift(fed, row * width), bias, units)
-        multiply_candidate(run, fourth, columns, candidates, units, j, rows, n, True, True)
+                cell_before(z, shift(fed, row * width), units)
+        multiply_state(run, candidates, fourth, columns, units, j, rows, n, 1)
     for row in range(rows):
         z, h, old = shift(gates, row * columns), shift(after, row * units), shift(before, row * units)
         if is_masked(run.mask, i + row, t):
@@ -147,21 +161,21 @@ def step(run, b, rb, reset_after, s, i, rows, j, n):
                 clear(shift(z, column), n)
             copy(h, old, n)
         elif reset_after:
-            cell_after(z, h, old, bias, shift(pointer(rb), j), units, n)
+            cell_after(z, h, old, shift(pointer(rb), j), units, n)
         else:
             candidate = shift(z, 2 * units)
-            biased_tanh(candidate, shift(bias, 2 * units), n)
+            apply_tanh(candidate, n)
             interpolate(h, candidate, shift(z, units), old, n)
 
 
 @helper
-def forward_part(run, b, rb, reset_after, i, rows, j, n, first, last):
+def forward_part(run, rb, reset_after, i, rows, j, n, first, last):
     """Steps first to last of some rows, and of n units from j on."""
     mode = flush_denormals()
     for s in range(first, last):
         if not run.direct:
             enter(run, s, i, rows)
-        step(run, b, rb, reset_after, s, i, rows, j, n)
+        step(run, rb, reset_after, s, i, rows, j, n)
         leave(run, s, i, rows, j, n)
     restore_denormals(mode)
 
@@ -169,19 +183,13 @@ def forward_part(run, b, rb, reset_after, i, rows, j, n, first, last):
 @kernel
 def gru_forward(y, states, gates, fed, x, h0, mask, keep, w, u, b, rb, reset_after, reverse, scratch):
     """The cell above along x."""
-    run = Walk(y, states, gates, fed, x, h0, mask, keep, w, u, reverse, scratch, is_direct(x.shape[0]))
-    (n, steps, features), (units, columns) = x.shape, u.shape
-    if (
-        not fits_forward(run, 4 * units)
-        or columns != 3 * units
-        or b.size != columns
-        or rb.size != (units if reset_after else 0)
-    ):
+    run = Walk(y, states, gates, fed, x, h0, mask, keep, w, u, b, reverse, scratch, is_direct(x.shape[0]))
+    (n, steps, _), (units, columns) = x.shape, u.shape
+    if not fits_forward(run, 4 * units) or columns != 3 * units or rb.size != (units if reset_after else 0):
         raise ValueError("gru_forward: the shapes of its arrays, listed at the head of gru.py, do not fit each other")
     if not run.direct:
-        above = (units + features) * panel_columns(2 * units, scratch)
-        pack_weights(pointer(scratch), u, w, 0, 2 * units)
-        pack_weights(shift(pointer(scratch), above), u, w, 2 * units, units)
+        pack_weights(pointer(scratch), u, w, b, 0, 2 * units)
+        pack_weights(candidate_panels(run), u, w, b, 2 * units, units)
     tasks, at_once = cut(run)
     if run.direct and not reset_after:
         tasks = 1  # the candidate needs r of all units
@@ -189,11 +197,11 @@ def gru_forward(y, states, gates, fed, x, h0, mask, keep, w, u, b, rb, reset_aft
         if run.direct:
             enter(run, first, 0, n)
         if tasks == 1:
-            forward_part(run, b, rb, reset_after, 0, n, 0, units, first, first + at_once)
+            forward_part(run, rb, reset_after, 0, n, 0, units, first, first + at_once)
         else:
             for index in prange(tasks):
                 i, rows, j, some = task(index, tasks, n, units, run.direct)
-                forward_part(run, b, rb, reset_after, i, rows, j, some, first, first + at_once)
+                forward_part(run, rb, reset_after, i, rows, j, some, first, first + at_once)
 
 
 @helper
@@ -272,7 +280,7 @@ def gru_backward(dx, dgates, dh0, dy, states, gates, fed, mask, keep, w, u, rese
         not fits_backward(run, 4 * units)
         or columns != 3 * units
         or states.shape != (steps + 1, n, units)
-        or fed.shape != (steps, n, units + features)
+        or fed.shape != (steps, n, units + features + 1)
     ):
         raise ValueError("gru_backward: the shapes of its arrays, listed at the head of gru.py, do not fit each other")
     pack_back(run)
@@ -286,52 +294,47 @@ def gru_backward(dx, dgates, dh0, dy, states, gates, fed, mask, keep, w, u, rese
 
 
 @helper
-def params_part(dw, du, db, drb, fed, gates, dgates, reset_after, i, rows, j, columns):
-    """gru_backward_params of rows i and on, columns j and on, of [du; dw]."""
-    (units, width), features, fed_row = du.shape, dw.shape[0], fed.shape[2]
-    k, states, gradients, row = fed.shape[0] * fed.shape[1], pointer(fed), pointer(dgates), 4 * units
-    place_product(pointer(du), width, units, 2 * units, 0, 0, states, fed_row, gradients, row, k, i, rows, j, columns)
-    inputs, inputs_row, third = shift(pointer(gates), 3 * units), row, shift(gradients, 2 * units)
-    if reset_after:
-        inputs, inputs_row, third = states, fed_row, shift(gradients, 3 * units)
+def params_part(dw, du, db, drb, fed, gates, dgates, reset_after, scratch, i, rows, j, columns):
+    """gru_backward_params of rows i and on, columns j and on, of [du; dw; db]."""
+    (steps, n, width), (units, row) = fed.shape, du.shape
+    k, gates_row, joined, inputs, gradients = steps * n, 4 * units, pointer(scratch), pointer(fed), pointer(dgates)
+    of_candidate = shift(gradients, 2 * units)
+    place_product(joined, row, 0, 0, width, 2 * units, inputs, width, gradients, gates_row, k, i, rows, j, columns)
     place_product(
-        shift(pointer(du), 2 * units), width, units, units, 0, 2 * units, inputs, inputs_row, third, row, k,
+        joined, row, units, 2 * units, width - units, units, shift(inputs, units), width, of_candidate, gates_row, k,
         i, rows, j, columns,
     )  # fmt: skip
+    # The candidate's part of u.
+    inputs_row, of_state = width, shift(gradients, 3 * units)
+    if not reset_after:
+        inputs, inputs_row, of_state = shift(pointer(gates), 3 * units), gates_row, of_candidate
     place_product(
-        pointer(dw), width, features, width, units, 0, shift(states, units), fed_row, gradients, row, k,
-        i, rows, j, columns,
-    )  # fmt: skip
-    if i == 0:
-        flat = dgates.reshape((k, row))
-        sum_rows(db[j : j + columns], flat[:, j : j + columns])
-        first, last = max(j, 2 * units), j + columns
-        if reset_after and first < last:
-            sum_rows(drb[first - 2 * units : last - 2 * units], flat[:, first + units : last + units])
+        joined, row, 0, 2 * units, units, units, inputs, inputs_row, of_state, gates_row, k, i, rows, j, columns
+    )
+    take_apart(dw, du, db, joined, i, rows, j, columns)
+    first, last = max(j, 2 * units), j + columns
+    if reset_after and i == 0 and first < last:
+        fourth = dgates.reshape((k, gates_row))[:, first + units : last + units]
+        sum_rows(drb[first - 2 * units : last - 2 * units], fourth)
 
 
 @kernel
-def gru_backward_params(dw, du, db, drb, fed, gates, dgates, reset_after):
+def gru_backward_params(dw, du, db, drb, fed, gates, dgates, reset_after, scratch):
     """The gradients of w, u, b and rb: dw (features, 3 units), du (units, 3 units), db (3 units,), drb (units,) or of
     size 0 for reset before; the rest as `gru_forward` and `gru_backward` left it."""
-    (steps, n, width), (features, columns), units = fed.shape, dw.shape, du.shape[0]
+    (steps, n, width), (units, columns) = fed.shape, du.shape
     if (
-        width != units + features
+        not fits_params(dw, du, db, fed, dgates, scratch, 4 * units)
         or columns != 3 * units
-        or du.shape[1] != columns
-        or db.size != columns
         or drb.size != (units if reset_after else 0)
-        or gates.shape != (steps, n, 4 * units)
-        or dgates.shape != (steps, n, 4 * units)
+        or gates.shape != dgates.shape
     ):
-        raise ValueError(
-            "gru_backward_params: the shapes of its arrays, listed at the head of gru.py, do not fit each other"
-        )
+        raise ValueError("gru_backward_params: the shapes of its arrays, listed at the head of gru.py, do not fit")
     tile = panel_width(dw)
     row_parts, column_parts = divide(width, columns, steps * n, tile)
     if row_parts * column_parts == 1:
-        params_part(dw, du, db, drb, fed, gates, dgates, reset_after, 0, width, 0, columns)
+        params_part(dw, du, db, drb, fed, gates, dgates, reset_after, scratch, 0, width, 0, columns)
         return
     for index in prange(row_parts * column_parts):
         i, rows, j, some = rectangle(index, row_parts, column_parts, width, columns, tile)
-        params_part(dw, du, db, drb, fed, gates, dgates, reset_after, i, rows, j, some)
+        params_part(dw, du, db, drb, fed, gates, dgates, reset_after, scratch, i, rows, j, some)

@@ -26,9 +26,9 @@ from numbanet.kernels.cpu.recurrent import (
     Walk,
     WalkBack,
     add_product,
+    apply_sigmoid,
+    apply_tanh,
     begin,
-    biased_sigmoid,
-    biased_tanh,
     clear,
     copy,
     cut,
@@ -56,44 +56,44 @@ from numbanet.kernels.jit import helper, kernel
 
 @helper
 def multiply(run, s, i, rows, j, n):
-    """gates[s] = fed[s] @ [u; w], of some rows and n units from j on. Without an initial state the first is zero."""
+    """gates[s] = fed[s] @ [u; w; b], of some rows and n units from j on. Without an initial state the first is zero."""
     (units, columns), width = run.u.shape, run.fed.shape[2]
     first = units if s == 0 and run.h0.size == 0 else 0
     z, fed = row_at(run.gates, s, i), row_at(run.fed, s, i)
     if run.direct:
         for column in range(j, columns, units):
-            multiply_fed(shift(z, column), columns, fed, run.u, run.w, first, column, rows, n)
+            multiply_fed(shift(z, column), columns, fed, run.u, run.w, run.b, first, column, rows, n)
     else:
         panels = shift(pointer(run.panels), first * panel_width(run.panels))
         multiply_panels(z, columns, shift(fed, first), width, panels, width, rows, columns, width - first, 0)
 
 
 @helper
-def cell(z, after, h, before, b, peephole, peeps, units, n):
-    """One row: c' and h' from c and from the gates' sums, which become the gates. A gate lies `units` on from the one
-    before it, in z as in b and in the peepholes."""
+def cell(z, after, h, before, peephole, peeps, units, n):
+    """One row: c' and h' from c and from the gates' sums, which become the gates. From one gate to the next it is
+    `units` on, in z as in the peepholes."""
     input_gate, forget, candidate, output = z, shift(z, units), shift(z, 2 * units), shift(z, 3 * units)
     if peeps:
         add_product(input_gate, peephole, before, n)
         add_product(forget, shift(peephole, units), before, n)
-    biased_sigmoid(input_gate, b, n)
-    biased_sigmoid(forget, shift(b, units), n)
-    biased_tanh(candidate, shift(b, 2 * units), n)
+    apply_sigmoid(input_gate, n)
+    apply_sigmoid(forget, n)
+    apply_tanh(candidate, n)
     for j in range(n):
         after[j] = forget[j] * before[j] + input_gate[j] * candidate[j]
     if peeps:
         add_product(output, shift(peephole, 2 * units), after, n)
-    biased_sigmoid(output, shift(b, 3 * units), n)
+    apply_sigmoid(output, n)
     for j in range(n):
         h[j] = output[j] * tanh(after[j])
 
 
 @helper
-def forward_part(run, cells, c0, b, peephole, i, rows, j, n, first, last):
+def forward_part(run, cells, c0, peephole, i, rows, j, n, first, last):
     """Steps first to last of some rows, and of n units from j on."""
     mode = flush_denormals()
     (units, columns), steps = run.u.shape, run.x.shape[1]
-    bias, peeps, holes = shift(pointer(b), j), peephole.size > 0, shift(pointer(peephole), j)
+    peeps, holes = peephole.size > 0, shift(pointer(peephole), j)
     for s in range(first, last):
         if not run.direct:
             enter(run, s, i, rows)
@@ -111,7 +111,7 @@ def forward_part(run, cells, c0, b, peephole, i, rows, j, n, first, last):
                 copy(shift(after, at), shift(before, at), n)
                 copy(shift(new, at), shift(old, at), n)
             else:
-                cell(z, shift(after, at), shift(new, at), shift(before, at), bias, holes, peeps, units, n)
+                cell(z, shift(after, at), shift(new, at), shift(before, at), holes, peeps, units, n)
         leave(run, s, i, rows, j, n)
     restore_denormals(mode)
 
@@ -119,12 +119,11 @@ def forward_part(run, cells, c0, b, peephole, i, rows, j, n, first, last):
 @kernel
 def lstm_forward(y, states, cells, gates, fed, x, h0, c0, mask, keep, w, u, b, peephole, reverse, scratch):
     """The cell above along x."""
-    run = Walk(y, states, gates, fed, x, h0, mask, keep, w, u, reverse, scratch, is_direct(x.shape[0]))
+    run = Walk(y, states, gates, fed, x, h0, mask, keep, w, u, b, reverse, scratch, is_direct(x.shape[0]))
     (n, steps, _), (units, columns) = x.shape, u.shape
     if (
         not fits_forward(run, 4 * units)
         or columns != 4 * units
-        or b.size != columns
         or cells.shape[0] < 2
         or cells.shape[1:] != (n, units)
         or (c0.size > 0 and c0.shape != (n, units))
@@ -132,7 +131,7 @@ def lstm_forward(y, states, cells, gates, fed, x, h0, c0, mask, keep, w, u, b, p
     ):
         raise ValueError("lstm_forward: the shapes of its arrays, listed at the head of lstm.py, do not fit each other")
     if not run.direct:
-        pack_weights(pointer(scratch), u, w, 0, columns)
+        pack_weights(pointer(scratch), u, w, b, 0, columns)
     tasks, at_once = cut(run)
     for first in range(0, steps, at_once):
         if run.direct:
@@ -140,11 +139,11 @@ def lstm_forward(y, states, cells, gates, fed, x, h0, c0, mask, keep, w, u, b, p
             if first == 0:
                 begin(cells, c0, 0, n)
         if tasks == 1:
-            forward_part(run, cells, c0, b, peephole, 0, n, 0, units, first, first + at_once)
+            forward_part(run, cells, c0, peephole, 0, n, 0, units, first, first + at_once)
         else:
             for index in prange(tasks):
                 i, rows, j, some = task(index, tasks, n, units, run.direct)
-                forward_part(run, cells, c0, b, peephole, i, rows, j, some, first, first + at_once)
+                forward_part(run, cells, c0, peephole, i, rows, j, some, first, first + at_once)
 
 
 @helper

@@ -2,8 +2,8 @@
 
 A recurrent layer walks along a sequence. Step s of the walk is at time t = s, or, in reverse, at the last time minus s:
 
-    fed[s]   = [h * keep, x at t]         the state before the step, with dropout, and the input
-    gates[s] = fed[s] @ [u; w] + bias     and on from there, differently in each cell, to the state after the step
+    fed[s]   = [h * keep, x at t, 1]     the state before the step, with dropout, and the input; the bias's factor
+    gates[s] = fed[s] @ [u; w; b]        and on from there, differently in each cell, to the state after the step
 
 One task carries some rows of the batch through all steps, in one parallel loop and without waiting for the others: rows
 know nothing of each other. So the state, the gates of a step and a panel of the weights stay in the caches of one core,
@@ -34,7 +34,7 @@ from numbanet.kernels.cpu.simd import pointer, shift, thread_count
 from numbanet.kernels.cpu.vectormath import sigmoid, tanh
 from numbanet.kernels.jit import helper
 
-HEIGHT = 32  # most rows of a task: with more, a step's gates leave the L2; with fewer, the weights are read more often
+HEIGHT = 64  # most rows of a task: with more, a step's gates leave the L2; with fewer, the weights are read more often
 DIRECT_ROWS = 4  # up to so many rows in the batch, a step's product reads the weights where they lie
 DIRECT_WORK = 60_000  # multiply-adds of such a step that repay a thread
 DIRECT_UNITS = 32  # units of such a step that a thread gets at least
@@ -56,6 +56,7 @@ class Walk(NamedTuple):
     keep: Any
     w: Any
     u: Any
+    b: Any
     reverse: Any
     panels: Any
     direct: Any
@@ -181,17 +182,17 @@ def add_product(total, x, y, n):
 
 
 @helper
-def biased_sigmoid(z, b, n):
-    """z = sigmoid(z + b)."""
+def apply_sigmoid(z, n):
+    """z = sigmoid(z)."""
     for j in range(n):
-        z[j] = sigmoid(z[j] + b[j])
+        z[j] = sigmoid(z[j])
 
 
 @helper
-def biased_tanh(z, b, n):
-    """z = tanh(z + b)."""
+def apply_tanh(z, n):
+    """z = tanh(z)."""
     for j in range(n):
-        z[j] = tanh(z[j] + b[j])
+        z[j] = tanh(z[j])
 
 
 # The walk.
@@ -209,14 +210,16 @@ def begin(states, first, i, rows):
 
 @helper
 def enter(run, s, i, rows):
-    """The input's part of fed[s]; before step 0 also the state's part, which later `leave` has put there."""
+    """What fed[s] has of the input, and the 1; before step 0 also of the state, which later `leave` has put there."""
     (_, steps, features), units = run.x.shape, run.states.shape[2]
     if s == 0:
         begin(run.states, run.h0, i, rows)
         pass_on(run.fed, run.states, run.keep, 0, i, rows, 0, units)
     out, x = row_at(run.fed, s, i), shift(pointer(run.x), (i * steps + time_of(s, steps, run.reverse)) * features)
     for row in range(rows):
-        copy(shift(out, row * (units + features) + units), shift(x, row * steps * features), features)
+        beside = shift(out, row * (units + features + 1) + units)
+        copy(beside, shift(x, row * steps * features), features)
+        beside[features] = 1
 
 
 @helper
@@ -307,6 +310,7 @@ def fits_forward(run, width):
     return (
         steps > 0
         and run.w.shape == (features, columns)
+        and run.b.size == columns
         and run.y.shape[0] == n
         and (run.y.shape[1] == steps or run.y.shape[1] == 1)
         and run.y.shape[2] == units
@@ -315,11 +319,11 @@ def fits_forward(run, width):
         and run.gates.shape[0] >= 1
         and run.gates.shape[1:] == (n, width)
         and run.fed.shape[0] >= min(2, steps)
-        and run.fed.shape[1:] == (n, units + features)
+        and run.fed.shape[1:] == (n, units + features + 1)
         and (run.h0.size == 0 or run.h0.shape == (n, units))
         and (run.mask.size == 0 or run.mask.shape == (n, steps))
         and (run.keep.size == 0 or run.keep.shape == (n, units))
-        and run.panels.size >= (units + features) * (panel_columns(columns, run.panels) + panel_width(run.panels))
+        and run.panels.size >= (units + features + 1) * (panel_columns(columns, run.panels) + panel_width(run.panels))
     )
 
 

@@ -1,8 +1,8 @@
 """The weights of the recurrent kernels: in panels for the products of many steps, as they lie for a few rows, and
 their gradients.
 
-A cell's weights w (features, columns) and u (units, columns) are one matrix here, [u; w], whose product with
-[state, input] is a step's.
+A cell's weights w (features, columns), u (units, columns) and its bias b (columns,) are one matrix here, [u; w; b],
+whose product with [state, input, 1] is a step's. The gradients of all three are one product, too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
-from numbanet.kernels.cpu.dense import sum_rows
 from numbanet.kernels.cpu.gemm import divide, multiply_block, multiply_panel, pack_panel, rectangle
 from numbanet.kernels.cpu.microkernel import VECTORS, copy_padded
 from numbanet.kernels.cpu.registers import fill, load, multiply_add, store
@@ -32,16 +31,17 @@ def panel_columns(columns, array):
 
 
 @helper
-def pack_weights(panels, u, w, first, columns):
-    """Copy [u; w][:, first : first + columns] into panels [units + features, a tile's width], zero beyond."""
+def pack_weights(panels, u, w, b, first, columns):
+    """Copy [u; w; b][:, first : first + columns] into panels [units + features + 1, a tile's width], zero beyond."""
     (units, row), features = u.shape, w.shape[0]
     width = VECTORS * vector_lanes(panels)
     for j in range(0, columns, width):
-        n, panel = min(width, columns - j), shift(panels, j * (units + features))
+        n, panel = min(width, columns - j), shift(panels, j * (units + features + 1))
         for p in range(units):
             copy_padded(shift(panel, p * width), shift(pointer(u), p * row + first + j), n)
         for p in range(features):
             copy_padded(shift(panel, (units + p) * width), shift(pointer(w), p * row + first + j), n)
+        copy_padded(shift(panel, (units + features) * width), shift(pointer(b), first + j), n)
 
 
 @helper
@@ -106,13 +106,13 @@ def multiply_direct(c, c_row, a, a_row, b, b_row, m, n, k):
 
 
 @helper
-def multiply_fed(c, c_row, fed, u, w, first, column, m, n):
-    """C[0:m, 0:n] = fed[:, first:] @ [u; w][first:, column : column + n] for a few rows, from u and w themselves."""
-    (units, row), features = u.shape, w.shape[0]
-    fed_row = units + features
+def multiply_fed(c, c_row, fed, u, w, b, first, column, m, n):
+    """C[0:m, 0:n] = fed[:, first:] @ [u; w; b][first:, column : column + n] for a few rows, without the panels."""
+    (units, row), features, bias = u.shape, w.shape[0], shift(pointer(b), column)
+    fed_row = units + features + 1
     for i in range(m):
         for j in range(n):
-            c[i * c_row + j] = 0
+            c[i * c_row + j] = bias[j]
     if first < units:
         above = shift(pointer(u), first * row + column)
         multiply_direct(c, c_row, shift(fed, first), fed_row, above, row, m, n, units - first)
@@ -120,52 +120,77 @@ def multiply_fed(c, c_row, fed, u, w, first, column, m, n):
 
 
 @helper
-def place_product(c, c_row, height, width, top, left, a, a_row, b, b_row, k, i, rows, j, columns):
-    """C = A.T @ B, as far as it lies in a rectangle (i, rows, j, columns) of the matrix where C stands at (top, left).
+def place_product(c, c_row, top, left, height, width, a, a_row, b, b_row, k, i, rows, j, columns):
+    """A.T @ B as the block (top, left, height, width) of a matrix C; of that, what lies in its (i, rows, j, columns).
 
-    C (height, width), A (k, height) and B (k, width), with steps of c_row, a_row and b_row between their rows.
+    C is `c_row` wide. A (k, height) and B (k, width) have steps of a_row and b_row between their rows.
     """
-    first, last, one = max(i - top, 0), min(i + rows - top, height), np.int64(1)
-    begin, end = max(j - left, 0), min(j + columns - left, width)
+    first, last, one = max(i, top), min(i + rows, top + height), np.int64(1)
+    begin, end = max(j, left), min(j + columns, left + width)
     if first < last and begin < end:
         multiply_block(
-            shift(c, first * c_row + begin), c_row, shift(a, first), one, a_row, shift(b, begin), b_row, one,
-            last - first, end - begin, k, 0,
+            shift(c, first * c_row + begin), c_row, shift(a, first - top), one, a_row, shift(b, begin - left), b_row,
+            one, last - first, end - begin, k, 0,
         )  # fmt: skip
 
 
 @helper
-def params_part(dw, du, db, fed, dgates, i, rows, j, columns):
-    """recurrent_backward_params of rows i and on, columns j and on, of [du; dw]."""
-    (units, width), features, fed_row = du.shape, dw.shape[0], fed.shape[2]
-    k, a, b = fed.shape[0] * fed.shape[1], pointer(fed), pointer(dgates)
-    place_product(pointer(du), width, units, width, 0, 0, a, fed_row, b, width, k, i, rows, j, columns)
+def take_apart(dw, du, db, joined, i, rows, j, columns):
+    """du, dw and db from the part (i, rows, j, columns) of the matrix [du; dw; db]."""
+    (units, width), features = du.shape, dw.shape[0]
+    for row in range(i, i + rows):
+        out = pointer(db)
+        if row < units:
+            out = shift(pointer(du), row * width)
+        elif row < units + features:
+            out = shift(pointer(dw), (row - units) * width)
+        source = shift(joined, row * width)
+        for column in range(j, j + columns):
+            out[column] = source[column]
+
+
+@helper
+def params_part(dw, du, db, fed, dgates, scratch, i, rows, j, columns):
+    """recurrent_backward_params of rows i and on, columns j and on, of [du; dw; db]."""
+    (steps, n, width), row = fed.shape, dgates.shape[2]
+    joined = pointer(scratch)
     place_product(
-        pointer(dw), width, features, width, units, 0, shift(a, units), fed_row, b, width, k, i, rows, j, columns
+        joined, row, 0, 0, width, row, pointer(fed), width, pointer(dgates), row, steps * n, i, rows, j, columns
     )
-    if i == 0:
-        sum_rows(db[j : j + columns], dgates.reshape((k, width))[:, j : j + columns])
+    take_apart(dw, du, db, joined, i, rows, j, columns)
+
+
+@helper
+def fits_params(dw, du, db, fed, dgates, scratch, width):
+    """Whether the shapes of what all cells' gradients of parameters need fit; gates are `width` wide."""
+    (steps, n, fed_width), (features, columns), units = fed.shape, dw.shape, du.shape[0]
+    return (
+        fed_width == units + features + 1
+        and du.shape[1] == columns
+        and db.size == columns
+        and dgates.shape == (steps, n, width)
+        and scratch.size >= fed_width * columns
+    )
 
 
 @kernel
-def recurrent_backward_params(dw, du, db, fed, dgates):
-    """[du; dw] = the sum of fed[s].T @ dgates[s] over all steps; db = the sum of dgates over steps and rows.
+def recurrent_backward_params(dw, du, db, fed, dgates, scratch):
+    """[du; dw; db] = the sum of fed[s].T @ dgates[s] over all steps, for simple cells and LSTMs.
 
-    dw (features, columns), du (units, columns), db (columns,), fed (steps, n, units + features), dgates (steps, n,
-    columns), for simple cells and LSTMs.
+    dw (features, columns), du (units, columns), db (columns,), fed (steps, n, units + features + 1), dgates (steps, n,
+    columns), scratch as in the other passes.
     """
-    steps, n, width = fed.shape
-    (features, columns), units = dw.shape, du.shape[0]
-    if width != units + features or du.shape[1] != columns or db.size != columns or dgates.shape != (steps, n, columns):
+    (steps, n, width), columns = fed.shape, du.shape[1]
+    if not fits_params(dw, du, db, fed, dgates, scratch, columns):
         raise ValueError(
             "recurrent_backward_params: the shapes of dw (features, columns), du (units, columns), db (columns,), "
-            "fed (steps, n, units + features) and dgates (steps, n, columns) do not fit"
+            "fed (steps, n, units + features + 1), dgates (steps, n, columns) and scratch do not fit"
         )
     tile = panel_width(dw)
     row_parts, column_parts = divide(width, columns, steps * n, tile)
     if row_parts * column_parts == 1:
-        params_part(dw, du, db, fed, dgates, 0, width, 0, columns)
+        params_part(dw, du, db, fed, dgates, scratch, 0, width, 0, columns)
         return
     for index in prange(row_parts * column_parts):
-        i, rows, j, part_columns = rectangle(index, row_parts, column_parts, width, columns, tile)
-        params_part(dw, du, db, fed, dgates, i, rows, j, part_columns)
+        i, rows, j, some = rectangle(index, row_parts, column_parts, width, columns, tile)
+        params_part(dw, du, db, fed, dgates, scratch, i, rows, j, some)

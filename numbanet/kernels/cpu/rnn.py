@@ -6,7 +6,7 @@ All outputs are overwritten (`=`). Shapes, with `steps` times and what `recurren
     y, dy (n, steps, units), the states at all times; (n, 1, units), the state after the walk
     states (steps + 1, n, units), from the one before the walk on
     gates, dgates (steps, n, units): here the states, and the gradient of what act is applied to
-    fed (steps, n, units + features); dfed (n, units), which is scratch
+    fed (steps, n, units + features + 1); dfed (n, units), which is scratch
     h0, dh0 (n, units); keep (n, units), the factors of recurrent dropout
     w (features, units), u (units, units), b (units,)
     scratch: geometry.recurrent_scratch(features, units, units) elements
@@ -23,7 +23,7 @@ from numbanet.kernels.cpu.microkernel import ROWS
 from numbanet.kernels.cpu.recurrent import (
     Walk,
     WalkBack,
-    biased_tanh,
+    apply_tanh,
     clear,
     copy,
     cut,
@@ -50,31 +50,30 @@ from numbanet.kernels.jit import helper, kernel
 
 
 @helper
-def biased_relu(z, b, n):
-    """z = max(z + b, 0)."""
+def apply_relu(z, n):
+    """z = max(z, 0)."""
     for j in range(n):
-        total = z[j] + b[j]
-        z[j] = number(total, 0) if total < 0 else total
+        z[j] = number(z[j], 0) if z[j] < 0 else z[j]
 
 
 @helper
 def multiply(run, s, i, rows, j, n):
-    """gates[s] = fed[s] @ [u; w], of some rows and n units from j on. Without an initial state the first is zero."""
+    """gates[s] = fed[s] @ [u; w; b], of some rows and n units from j on. Without an initial state the first is zero."""
     units, width = run.u.shape[0], run.fed.shape[2]
     first = units if s == 0 and run.h0.size == 0 else 0
     z, fed = shift(row_at(run.gates, s, i), j), row_at(run.fed, s, i)
     if run.direct:
-        multiply_fed(z, units, fed, run.u, run.w, first, j, rows, n)
+        multiply_fed(z, units, fed, run.u, run.w, run.b, first, j, rows, n)
     else:
         panels = shift(pointer(run.panels), first * panel_width(run.panels))
         multiply_panels(z, units, shift(fed, first), width, panels, width, rows, units, width - first, 0)
 
 
 @helper
-def forward_part(run, b, activation, i, rows, j, n, first, last):
+def forward_part(run, activation, i, rows, j, n, first, last):
     """Steps first to last of some rows, and of n units from j on."""
     mode = flush_denormals()
-    units, steps, bias = run.u.shape[0], run.x.shape[1], shift(pointer(b), j)
+    units, steps = run.u.shape[0], run.x.shape[1]
     for s in range(first, last):
         if not run.direct:
             enter(run, s, i, rows)
@@ -88,9 +87,9 @@ def forward_part(run, b, activation, i, rows, j, n, first, last):
                 copy(h, shift(before, row * units), n)
                 continue
             if activation == RELU:
-                biased_relu(z, bias, n)
+                apply_relu(z, n)
             else:
-                biased_tanh(z, bias, n)
+                apply_tanh(z, n)
             copy(h, z, n)
         leave(run, s, i, rows, j, n)
     restore_denormals(mode)
@@ -99,24 +98,24 @@ def forward_part(run, b, activation, i, rows, j, n, first, last):
 @kernel
 def rnn_forward(y, states, gates, fed, x, h0, mask, keep, w, u, b, activation, reverse, scratch):
     """h = act(x w + (h * keep) u + b) along x, with act codes.TANH or codes.RELU."""
-    run = Walk(y, states, gates, fed, x, h0, mask, keep, w, u, reverse, scratch, is_direct(x.shape[0]))
+    run = Walk(y, states, gates, fed, x, h0, mask, keep, w, u, b, reverse, scratch, is_direct(x.shape[0]))
     (n, steps, _), units = x.shape, u.shape[0]
-    if not fits_forward(run, units) or u.shape[1] != units or b.size != units:
+    if not fits_forward(run, units) or u.shape[1] != units:
         raise ValueError("rnn_forward: the shapes of its arrays, which the head of rnn.py lists, do not fit each other")
     if activation != TANH and activation != RELU:
         raise ValueError("rnn_forward: the activation must be TANH or RELU")
     if not run.direct:
-        pack_weights(pointer(scratch), u, w, 0, units)
+        pack_weights(pointer(scratch), u, w, b, 0, units)
     tasks, at_once = cut(run)
     for first in range(0, steps, at_once):
         if run.direct:
             enter(run, first, 0, n)
         if tasks == 1:
-            forward_part(run, b, activation, 0, n, 0, units, first, first + at_once)
+            forward_part(run, activation, 0, n, 0, units, first, first + at_once)
         else:
             for index in prange(tasks):
                 i, rows, j, some = task(index, tasks, n, units, run.direct)
-                forward_part(run, b, activation, i, rows, j, some, first, first + at_once)
+                forward_part(run, activation, i, rows, j, some, first, first + at_once)
 
 
 @helper

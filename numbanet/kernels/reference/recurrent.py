@@ -62,8 +62,8 @@ def rnn_forward(
     h = _initial(h0, n, len(u))
     _put(states, 0, h)
     for s, t in _walk(steps, reverse):
-        inputs, real = np.hstack([h * _factors(keep), wide(x[:, t])]), _real(mask, n, t)
-        g = inputs @ wide(np.vstack([u, w])) + wide(b)
+        inputs, real = np.hstack([h * _factors(keep), wide(x[:, t]), np.ones((n, 1))]), _real(mask, n, t)
+        g = inputs @ wide(np.vstack([u, w, b]))
         activation_forward(g, g.copy(), activation, 0.0)
         h = np.where(real, g, h)
         _put(fed, s, inputs)
@@ -94,11 +94,10 @@ def rnn_backward(
 
 
 @quiet
-def recurrent_backward_params(dw: Array, du: Array, db: Array, fed: Array, dgates: Array) -> None:
-    """[du; dw] = the sum of fed[s].T @ dgates[s]; db = the sum of dgates."""
+def recurrent_backward_params(dw: Array, du: Array, db: Array, fed: Array, dgates: Array, scratch: Array) -> None:
+    """[du; dw; db] = the sum of fed[s].T @ dgates[s]."""
     total = np.einsum("snp,sng->pg", wide(fed), wide(dgates))
-    du[...], dw[...] = total[: len(du)], total[len(du) :]
-    db[...] = wide(dgates).sum(axis=(0, 1))
+    du[...], dw[...], db[...] = total[: len(du)], total[len(du) : -1], total[-1]
 
 
 @quiet
@@ -113,8 +112,8 @@ def lstm_forward(
     _put(states, 0, h)
     _put(cells, 0, c)
     for s, t in _walk(steps, reverse):
-        inputs, real = np.hstack([h * _factors(keep), wide(x[:, t])]), _real(mask, n, t)
-        zi, zf, zg, zo = np.split(inputs @ wide(np.vstack([u, w])) + wide(b), 4, axis=1)
+        inputs, real = np.hstack([h * _factors(keep), wide(x[:, t]), np.ones((n, 1))]), _real(mask, n, t)
+        zi, zf, zg, zo = np.split(inputs @ wide(np.vstack([u, w, b])), 4, axis=1)
         i, f, g = _sigmoid(zi + pi * c), _sigmoid(zf + pf * c), np.tanh(zg)
         new = f * c + i * g
         o = _sigmoid(zo + po * new)
@@ -177,7 +176,7 @@ def gru_forward(
         fourth = state @ un + wide(rb) if reset_after else r * state
         candidate = np.tanh(xn + (r * fourth if reset_after else fourth @ un))
         h = np.where(real, (1 - z) * candidate + z * h, h)
-        _put(fed, s, np.hstack([state, wide(x[:, t])]))
+        _put(fed, s, np.hstack([state, wide(x[:, t]), np.ones((n, 1))]))
         _put(gates, s, np.where(real, np.hstack([r, z, candidate, fourth]), 0))
         _put(states, s + 1, h)
         y[:, t if y.shape[1] == steps else 0] = h
@@ -212,11 +211,12 @@ def gru_backward(
 
 @quiet
 def gru_backward_params(
-    dw: Array, du: Array, db: Array, drb: Array, fed: Array, gates: Array, dgates: Array, reset_after: bool
-) -> None:
+    dw: Array, du: Array, db: Array, drb: Array, fed: Array, gates: Array, dgates: Array, reset_after: bool,
+    scratch: Array,
+) -> None:  # fmt: skip
     """The gradients of w, u, b and rb, summed over all steps and rows."""
     units = len(du)
-    state, x, fourth = wide(fed)[:, :, :units], wide(fed)[:, :, units:], wide(gates)[:, :, 3 * units :]
+    state, x, fourth = wide(fed)[:, :, :units], wide(fed)[:, :, units:-1], wide(gates)[:, :, 3 * units :]
     dr, dz, dn, dfourth = np.split(wide(dgates), 4, axis=2)
     sums = np.concatenate([dr, dz, dn], axis=2)
     dw[...] = np.einsum("snp,sng->pg", x, sums)
