@@ -6,6 +6,7 @@ result = measure.measure(workloads.workload("gemm", (128, 784, 128), "float32"),
 """
 
 from numbanet.bench import (  # noqa: F401  # they add themselves to the workloads
+    attention_workloads,
     dense_workloads,
     image_workloads,
     sequence_workloads,

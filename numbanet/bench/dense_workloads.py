@@ -103,3 +103,13 @@ def _standardization(a: Arrays, n: int, features: int) -> Calls:
     mean, inverse_std = a.normal(features), a.uniform(features)
     yield "normalize", (a.zeros(n, features), a.normal(n, features), mean, inverse_std), 0.0
     yield "normalize_backward", (a.zeros(n, features), a.normal(n, features), inverse_std), 0.0
+
+
+@family("blend_pairs", "n outputs", (128, 10))
+def _blending(a: Arrays, n: int, outputs: int) -> Calls:
+    yield "blend_pairs", (a.uniform(n, outputs), a.uniform(n)), 0.0
+
+
+@family("average", "size", (100_000,), (1_200_000,))
+def _averaging(a: Arrays, size: int) -> Calls:
+    yield "average", (a.normal(size), a.normal(size), 0.001), 0.0

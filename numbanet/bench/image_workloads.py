@@ -17,6 +17,7 @@ from numbanet.kernels.geometry import (
     layer_norm_scratch,
     slide,
 )
+from numbanet.kernels.mixing import beta_quantiles
 
 Calls = Any  # what a family's function yields: (kernel, arguments, operations)
 GROUPS = 4  # of channels, in group normalization
@@ -111,3 +112,10 @@ def _augmentation(a: Arrays, n: int, size: int, channels: int) -> Calls:
     distortion = Distortion(1, 10.0, 0.1, 8.0, 1.0, False, 0)
     batch, rows = a.zeros(n, size * size * channels), a.below(n, n)
     yield "augment", (batch, data, rows, (size, size, channels), 1 / 255, distortion, 1, np.array([1])), 0.0
+
+
+@family("mix_pairs", "n size channels", (128, 28, 1))
+def _mixtures(a: Arrays, n: int, size: int, channels: int) -> Calls:
+    x, quantiles = a.normal(n, size * size * channels), beta_quantiles(0.2)
+    step = np.array([1])
+    yield "mix_pairs", (x, a.zeros(n), (size, size, channels), quantiles, quantiles, 1, step), 0.0

@@ -51,8 +51,9 @@ class Inside(CPUDispatcher):
 
     def __call__(self, *arguments: Any) -> Any:
         """Raise `TypeError`, where Numba would jump to nowhere."""
+        name = self.py_func.__name__
         raise TypeError(
-            f"{self.py_func.__name__} is a helper, which kernels call. Call it from a function of your own under @numba.njit."
+            f"{name} is a helper, which kernels call. Call it from a function of your own under @numba.njit."
         )
 
 
