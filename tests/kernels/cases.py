@@ -224,7 +224,7 @@ def _norms(rng: np.random.Generator, dtype: Any) -> list[Case]:
     ]
 
 
-def _sequences(rng: np.random.Generator, dtype: Any) -> list[Case]:
+def _cells(rng: np.random.Generator, dtype: Any) -> list[Case]:
     calls: list[Case] = []
     for cell in CELLS:
         for n, steps, features, units in ((100, 6, 28, 70), (1, 3, 65, 230), (3, 2, 40, 300)):  # rows, and units, cut
@@ -235,7 +235,7 @@ def _sequences(rng: np.random.Generator, dtype: Any) -> list[Case]:
 
 
 GROUPS: tuple[Callable[[np.random.Generator, Any], list[Case]], ...] = (
-    _flat, _matrices, _images, _convolutions, _pooling, _attention, _norms, _sequences, _losses, _optimizers,
+    _flat, _matrices, _images, _convolutions, _pooling, _attention, _norms, _sequences, _cells, _losses, _optimizers,
 )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def test_no_scratch(name: str) -> None:
     values = [a.initial.copy() if isinstance(a, Out) else a for a in arguments]
     at = next(i for i, parameter in enumerate(_parameters(name)) if parameter in ROOMS)
     values[at] = values[at][:0]
-    with pytest.raises(ValueError, match=rf"{ROOMS[0]}|{ROOMS[1]}"):
+    with pytest.raises(ValueError, match=r"scratch|partials|shapes of its arrays"):
         getattr(cpu, name)(*values)
 
 

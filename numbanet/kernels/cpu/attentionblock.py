@@ -32,9 +32,9 @@ SERIAL_WORK = 50_000  # multiply-adds below which a second thread costs more tha
 
 
 def _multiply_tiles_signature(element: Any) -> Any:
-    """C's signature of `multiply_tiles` for one type of element."""
+    """The signature of `multiply_tiles` for one type of element."""
     p, i = types.CPointer(element), types.int64
-    return types.int64(p, i, p, i, i, p, i, i, i, i, i)
+    return types.void(p, i, p, i, i, p, i, i, i, i, i)
 
 
 @shared("numbanet_multiply_tiles", _multiply_tiles_signature)
@@ -47,7 +47,6 @@ def multiply_tiles(c, c_row, a, a_row, a_col, b, b_row, m, n, k, accumulate):
     for j in range(0, n, width):
         c_part, b_part, columns = shift(c, j), shift(b, j), min(width, n - j)
         multiply_panel(c_part, c_row, a, a_row, a_col, b_part, b_row, k, m, columns, accumulate != 0)
-    return 0
 
 
 @helper

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import types
 
 from numbanet.kernels import geometry
 from numbanet.kernels.codes import RELU, SIGMOID, TANH
@@ -19,9 +20,14 @@ from numbanet.kernels.cpu.dense import chain
 from numbanet.kernels.cpu.elementwise import chunks, is_small
 from numbanet.kernels.cpu.vectormath import number, sigmoid, tanh
 from numbanet.kernels.geometry import ROW_PARTS
-from numbanet.kernels.jit import exact_helper, helper
+from numbanet.kernels.jit import exact_helper, helper, shared
 
 wide_row = helper(geometry.wide_row)
+
+
+def rows_and_numbers(rows, numbers):
+    """The signature of a shared function of so many rows, which are flat arrays, and whole numbers after them."""
+    return lambda element: types.void(*(element[::1],) * rows, *(types.int64,) * numbers)
 
 
 @helper
@@ -106,7 +112,7 @@ def add_four_moments(sums, squares, x, pivot):
         squares[j] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
 
 
-@helper
+@shared("numbanet_sum_moments", rows_and_numbers(4, 1))
 def sum_moments(sums, squares, x, pivot, channels):
     """sums[:channels], squares[:channels]: the sums over the rows of x - pivot and of its square.
 
@@ -183,7 +189,7 @@ def add_four_gradients(sums, products, dz, x, mean, scale, shift, floor):
         products[j] += (d0 * (x0[j] - m) + d1 * (x1[j] - m)) + (d2 * (x2[j] - m) + d3 * (x3[j] - m))
 
 
-@helper
+@shared("numbanet_sum_gradients", rows_and_numbers(9, 2))
 def sum_gradients(sums, products, room, dy, x, y, mean, scale, shift, activation, channels):
     """sums[:channels], products[:channels]: the sums over the rows of dz and of dz (x - mean).
 
@@ -219,7 +225,7 @@ def add_terms(dx, dz, x, mean, scale, shift, slope, offset, floor):
         dx[j] = d * scale[j] + ((x[j] - mean[j]) * slope[j] + offset[j])
 
 
-@helper
+@shared("numbanet_combine_gradients", rows_and_numbers(10, 1))
 def combine_gradients(dx, room, dy, x, y, mean, scale, shift, slope, offset, activation):
     """dx = dz scale + (x - mean) slope + offset, with dz as in `sum_gradients`."""
     floor, width = floor_of(activation, x), mean.size

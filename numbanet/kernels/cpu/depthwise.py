@@ -52,9 +52,9 @@ def list_taps(a_taps, w_taps, count_t, a_t, w_t, count_h, a_h, w_h, count_w, a_w
 
 
 def _slide_signature(element):
-    """C's signature of `slide_plane` for one type of element."""
+    """The signature of `slide_plane` for one type of element."""
     p, table, i = types.CPointer(element), types.CPointer(types.int64), types.int64
-    return types.int64(p, i, i, p, i, i, i, i, table, p, table, i, p, i, i)
+    return types.void(p, i, i, p, i, i, i, i, table, p, table, i, p, i, i)
 
 
 @shared("numbanet_depthwise", _slide_signature)
@@ -83,7 +83,6 @@ def slide_plane(c, c_row, c_col, a, a_row, a_col, rows, cols, a_taps, w, w_taps,
                     target, c_row, c_col, source, a_row, a_col, some_rows, cols, at, w, of_weights, bias, t, least, n
                 )
             t += some
-    return 0
 
 
 @helper
