@@ -58,5 +58,9 @@ def lr_range(
     axes.set_ylabel("loss of a batch", color=QUIET)
     axes.tick_params(which="both", color=LINE)
     axes.minorticks_off()
-    axes.xaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
+    # Ticks within the picture alone, and made here, where the style holds.
+    decades = np.arange(np.ceil(np.log10(rates[0]) - 1e-9), np.floor(np.log10(rates[-1]) + 1e-9) + 1)
+    axes.set_xticks(10.0**decades, [f"{rate:g}" for rate in 10.0**decades])
+    bottom, top_end = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if bottom <= tick <= top_end])
     return sheet.figure
