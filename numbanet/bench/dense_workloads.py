@@ -107,7 +107,9 @@ def _standardization(a: Arrays, n: int, features: int) -> Calls:
 
 @family("blend_pairs", "n outputs", (128, 10))
 def _blending(a: Arrays, n: int, outputs: int) -> Calls:
-    yield "blend_pairs", (a.uniform(n, outputs), a.uniform(n)), 0.0
+    shares = a.uniform(n)
+    shares[n // 2 :] = shares[(n - 1) // 2 :: -1]  # both of a pair have the same
+    yield "blend_pairs", (a.uniform(n, outputs), shares), 0.0
 
 
 @family("average", "size", (100_000,), (1_200_000,))

@@ -29,7 +29,7 @@ from numbanet.cli.training_plan import Plan, make_plan
 from numbanet.cli.training_result import Result, as_json, show_result
 from numbanet.data import Dataset
 from numbanet.data.examples import hold_out
-from numbanet.errors import ModelFileError, TrainingError
+from numbanet.errors import ModelFileError
 from numbanet.kernels.ahead import Rehearsal
 from numbanet.model import Sequential
 from numbanet.serialize import load
@@ -127,7 +127,8 @@ def warm_up(console: Console, plan: Plan) -> None:
     with compilation_shown(console):
         if isinstance(device, HostBackend):
             rehearsal = Rehearsal(device.kernels)
-            with suppress(TrainingError):  # no kernel runs, so the loss is whatever was in memory
+            # No kernel runs, so all numbers are whatever was in memory. What is truly wrong is told right below.
+            with suppress(Exception):
                 short.fit(plan.build(replace(device, kernels=rehearsal)), examples, averages)
             rehearsal.compile()
         short.fit(plan.build(), examples, averages)

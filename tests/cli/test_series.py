@@ -80,7 +80,19 @@ def test_it_says_so_where_the_last_value_is_no_worse(tmp_path: Path) -> None:
 def test_the_seed_decides_all_and_the_threads_nothing(table: Path, tmp_path: Path) -> None:
     errors = []
     for seed, threads in (("1", "1"), ("1", "2"), ("2", "1")):
-        arguments = ("--file", str(table), "--target", "t", *SMALL, "--seed", seed, "--threads", threads, "--json")
+        arguments = (
+            "--file",
+            str(table),
+            "--target",
+            "t",
+            *SMALL,
+            "--seed",
+            seed,
+            "--threads",
+            threads,
+            "--json",
+            "--overwrite",
+        )
         errors.append(last_line(numbanet("train", "series", *arguments, cwd=tmp_path).stdout)["test_mse"])
     assert errors[0] == errors[1] != errors[2]
 

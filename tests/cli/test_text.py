@@ -77,7 +77,16 @@ class TestTraining:
     def test_the_seed_decides_all_and_the_threads_nothing(self, folder: Path, tmp_path: Path) -> None:
         losses = []
         for seed, threads in (("1", "1"), ("1", "2"), ("2", "1")):
-            arguments = ("--file", str(folder / "verse.txt"), *SMALL, "--epochs", "1", "--dropout", "0.3")
+            arguments = (
+                "--file",
+                str(folder / "verse.txt"),
+                *SMALL,
+                "--epochs",
+                "1",
+                "--dropout",
+                "0.3",
+                "--overwrite",
+            )
             done = numbanet("train", "text", *arguments, "--seed", seed, "--threads", threads, "--json", cwd=tmp_path)
             assert done.returncode == 0, done.stderr
             losses.append(last_line(done.stdout)["validation_loss"])
