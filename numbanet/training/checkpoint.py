@@ -147,7 +147,7 @@ class Checkpoint(Callback):
                 for path in sorted(folder.glob(f"epoch-*{SUFFIX}"))[:-keep]:
                     path.unlink()
 
-        return Job(write, passing=not also)
+        return Job(write, frozenset(also))
 
     def _complain(self, writer: Writer) -> None:
         """Warn of the first of several failures in a row; raise what is not the disk's fault."""

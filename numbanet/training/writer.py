@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Job:
-    """Something to be written. `passing`: of no use any more once there is a later job."""
+    """Something to be written. `names`: the files it makes, beside the one that every job makes."""
 
     write: Callable[[], None]
-    passing: bool
+    names: frozenset[str]
 
 
 class Writer:
-    """Does jobs one after another. Where the disk is slow, passing jobs are left out, and others waited for.
+    """Does jobs one after another. Where the disk is slow, a job is left out whose files a later one makes anew.
 
     `error`: the last job's, None where it went well.
     """
@@ -37,7 +37,7 @@ class Writer:
     def put(self, job: Job) -> None:
         """Hand in a job; waits only where too many wait already."""
         with self._changed:
-            if self._jobs and self._jobs[-1].passing:
+            if self._jobs and self._jobs[-1].names <= job.names:
                 self._jobs.pop()
             self._changed.wait_for(lambda: len(self._jobs) < self.WAITING)
             self._jobs.append(job)

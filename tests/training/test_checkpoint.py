@@ -170,22 +170,34 @@ def test_told_after_all_others(tmp_path: Path) -> None:
     assert latest(tmp_path)[0].reason == "enough"
 
 
-def test_a_slow_disk_holds_nothing_up() -> None:
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        (["", "", ""], [3]),
+        (["best", "best", "best"], [3]),  # a better one makes the best so far superfluous
+        (["", "best", "best epoch-3"], [3]),
+        (["best", "", "best"], [1, 3]),  # one that is no better does not
+        (["epoch-1", "epoch-2", ""], [1, 2, 3]),
+    ],
+)
+def test_a_slow_disk_holds_nothing_up(names: list[str], written: list[int]) -> None:
+    """What waits is left out where a later job makes the same files."""
     writer, gate, done = Writer(), threading.Event(), []
-    writer.put(Job(lambda: (gate.wait(), done.append(0))[1], passing=True))
+    writer.WAITING = 3
+    writer.put(Job(lambda: (gate.wait(), done.append(0))[1], frozenset()))
     time.sleep(0.05)
-    for number in (1, 2, 3):
-        writer.put(Job(lambda number=number: done.append(number), passing=True))
+    for number, files in enumerate(names, start=1):
+        writer.put(Job(lambda number=number: done.append(number), frozenset(files.split())))
     gate.set()
     writer.wait()
     writer.close()
-    assert done == [0, 3]
+    assert done == [0, *written]
 
 
 def test_what_must_be_kept_is_waited_for() -> None:
     writer, done = Writer(), []
     for number in range(20):
-        writer.put(Job(lambda number=number: (time.sleep(0.002), done.append(number))[1], passing=False))
+        writer.put(Job(lambda number=number: (time.sleep(0.002), done.append(number))[1], frozenset([str(number)])))
     writer.wait()
     writer.close()
     assert done == list(range(20))
