@@ -58,10 +58,10 @@ def compiled(kernel: Any, arguments: tuple[Any, ...]) -> list[Code]:
     elements = {
         t.dtype for t in signature if isinstance(t, numba.types.Array) and isinstance(t.dtype, numba.types.Float)
     }
-    for name in sorted(jit.shared_functions(kernel)):
+    for shared in jit.shared_functions(kernel.py_func):
         for element in elements:
-            library = jit.compile_shared(name, element).library
-            found.append(Code(name, library.get_llvm_str(), library.get_asm_str()))
+            library = shared.compile(element, False).library
+            found.append(Code(shared.function.__name__, library.get_llvm_str(), library.get_asm_str()))
     return found
 
 

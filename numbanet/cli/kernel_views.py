@@ -41,7 +41,7 @@ def show_source(name: str) -> None:
     notes = make_console(stderr=True)
     say(notes, f"{file}:{line}", "dim")
     _print_code(inspect.getsource(kernel.py_func), "python")
-    for helper in jit.called(kernel):
+    for helper in jit.helpers(kernel.py_func):
         file, line = _place(helper)
         say(notes, f"calls {helper.__name__}  {file}:{line}", "dim")
 

@@ -72,7 +72,7 @@ def _groups(kernels: Any, calls: Iterable[Call]) -> list[list[Call]]:
         kernel = getattr(kernels, call[0])
         if jit.was_compiled(kernel):
             continue
-        shared, members = jit.shared_functions(kernel) | {call[0]}, [call]
+        shared, members = {each.symbol for each in jit.shared_functions(kernel.py_func)} | {call[0]}, [call]
         for group in [group for group in groups if group[0] & shared]:
             groups.remove(group)
             shared, members = shared | group[0], group[1] + members

@@ -41,6 +41,7 @@ module_function: Any = cgutils.get_or_insert_function
 class Shared(NamedTuple):
     """A shared function (see `shared`): compile it for a type of element, and make it known to kernels."""
 
+    symbol: str
     function: Callable[..., Any]
     compile: Callable[[Any, bool], Any]  # element, whether from and to the cache
     provide: Callable[[Any], None]
@@ -57,7 +58,6 @@ class Inside(CPUDispatcher):
         )
 
 
-_shared: dict[str, Shared] = {}  # by name
 _compiled_and_in_use: list[Any] = []  # machine code that others call by address must not be collected
 
 
@@ -105,19 +105,14 @@ def was_compiled(kernel: Any) -> bool:
     return any(Path(kernel._cache.cache_path).glob(f"{name}-*.nbi"))
 
 
-def shared_functions(kernel: Any) -> set[str]:
-    """The names of the shared functions (see `shared`) that a kernel calls, and that those call."""
-    return _reachable_names(kernel.py_func) & _shared.keys()
+def shared_functions(function: Callable[..., Any]) -> list[Shared]:
+    """The shared functions (see `shared`) that a kernel's function calls, and those that they call."""
+    return [found.shared for found in _called(function) if hasattr(found, "shared")]
 
 
-def called(kernel: Any) -> list[Any]:
-    """The helpers that a kernel calls, and those that they call."""
-    return [found for found in _reachable(kernel.py_func).values() if hasattr(found, "py_func")]
-
-
-def compile_shared(name: str, element: Any) -> Any:
-    """A shared function compiled anew for a type of element, with its code to be looked at."""
-    return _shared[name].compile(element, False)
+def helpers(function: Callable[..., Any]) -> list[Any]:
+    """The helpers that a kernel's function calls, and those that they call."""
+    return [found for found in _called(function) if hasattr(found, "py_func")]
 
 
 def _drop_old_caches(keep: int = 12) -> None:
@@ -149,45 +144,38 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _shared_before_cached(compiled: Any, function: Callable[..., Any]) -> Any:
-    """Let a kernel that comes from the cache find the shared functions it calls: they are loaded before it.
-
-    They are found by name: whatever the kernel's own helpers call, in their modules.
-    """
+    """Let a kernel that comes from the cache find the shared functions it calls: they are loaded before it."""
     if config.DISABLE_JIT:  # then it is the plain function, and nothing is cached
         return compiled
     load = compiled._cache.load_overload
-    needed = [_shared[name].provide for name in _reachable_names(function) & _shared.keys()]
 
     def load_overload(signature: Any, target_context: Any) -> Any:
         elements = {a.dtype for a in signature if isinstance(a, types.Array) and isinstance(a.dtype, types.Float)}
-        for provide in needed:
+        for shared in shared_functions(function):
             for element in elements:
-                provide(element)
+                shared.provide(element)
         return load(signature, target_context)
 
     compiled._cache.load_overload = load_overload
     return compiled
 
 
-def _reachable_names(function: Callable[..., Any]) -> set[str]:
-    """The names of the functions that a kernel calls, and that those call."""
-    return set(_reachable(function))
+def _called(function: Callable[..., Any]) -> list[Any]:
+    """The helpers and shared functions that a function names, and those that they name, each once.
 
-
-def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
-    """By name, what stands behind every name in a kernel, and in the compiled functions among those."""
-    found: dict[str, Any] = {}
+    By what stands behind a name in the module at hand: another module's function may have the same one.
+    """
+    found: list[Any] = []
     waiting: list[Any] = [function]
     while waiting:
         inside = waiting.pop(0)
         for name in inside.__code__.co_names:
-            if name in found:
-                continue
-            found[name] = inside.__globals__.get(name)
-            if hasattr(found[name], "py_func"):
-                waiting.append(found[name].py_func)
-            elif name in _shared:
-                waiting.append(_shared[name].function)
+            callee: Any = inside.__globals__.get(name)
+            shared = getattr(callee, "shared", None)
+            source = shared.function if isinstance(shared, Shared) else getattr(callee, "py_func", None)
+            if source is not None and not any(callee is other for other in found):
+                found.append(callee)
+                waiting.append(source)
     return found
 
 
@@ -248,8 +236,8 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
         available = set()
 
         def compile(element: Any, cache: bool) -> Any:
-            for name in _reachable_names(function) & _shared.keys() - {function.__name__}:
-                _shared[name].provide(element)
+            for other in shared_functions(function):
+                other.provide(element)
             signature = signature_of(element)
             compiled = _inside(function, fastmath=FAST, cache=cache)
             compiled.compile(signature.args)
@@ -264,8 +252,6 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
             llvm.add_symbol(f"{symbol}_{element}", address)
             _compiled_and_in_use.append(compiled)
             available.add(element)
-
-        _shared[function.__name__] = Shared(function, compile, provide)
 
         def call(typingctx: Any, *arguments: Any) -> Any:
             element = arguments[0].dtype
@@ -287,6 +273,8 @@ def shared(symbol: str, signature_of: Callable[[Any], Any]) -> Callable[[Callabl
         context = inspect.Parameter("typingctx", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters = inspect.signature(function).parameters.values()
         call.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
-        return intrinsic(call)
+        found: Any = intrinsic(call)
+        found.shared = Shared(symbol, function, compile, provide)
+        return found
 
     return decorate

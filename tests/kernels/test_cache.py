@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from numbanet.kernels import cpu
-from numbanet.kernels.jit import cache_folder
+from numbanet.kernels.jit import cache_folder, shared_functions
 
 from .helpers import assert_succeeded, run_python
 
@@ -36,3 +36,11 @@ def test_kernels_that_another_process_compiled_meanwhile(tmp_path: Path) -> None
     filled = tmp_path / "filled"
     shutil.copytree(cache_folder(), filled)
     assert_succeeded(run_python(RACE, str(filled), NUMBA_CACHE_DIR=str(tmp_path / "cache")))
+
+
+def test_shared_functions_are_told_apart_from_helpers_of_the_same_name() -> None:
+    """A dense layer's `forward_part` is a helper; that of convolution is shared, and no business of a dense layer."""
+    dense = {shared.symbol for shared in shared_functions(cpu.dense_forward.py_func)}
+    assert dense == {"numbanet_multiply_block"}
+    convolution = {shared.symbol for shared in shared_functions(cpu.conv2d_forward.py_func)}
+    assert {"numbanet_forward_part", "numbanet_correlate"} <= convolution  # the second by way of the first
