@@ -104,7 +104,9 @@ def bounds(name: str, w: Array, g: Array, first: Array, second: Array, o: Option
             # Powers of beta are float64 here and there, and 1 - beta^step cancels.
             of_correction = 4 * eps(np.float64) * (1 / (1 - BETA1**o.step) + 1 / (1 - BETA2**o.step))
             of_step = rate * (of_mean / bottom + mean * (correction * of_root + 3 * e * bottom) / bottom**2)
-            return of_w + of_step + (3 * e + of_correction) * rate * mean / bottom, of_mean, of_square
+            # rate * mean is divided by the bottom, and is flushed before that where it is a denormal.
+            of_product = flushed / bottom
+            return of_w + of_step + of_product + (3 * e + of_correction) * rate * mean / bottom, of_mean, of_square
         case _:
             square = RHO * second + (1 - RHO) * size**2
             of_square = (1 - RHO) * 2 * size * error + 2 * e * square + 2 * flushed
@@ -114,7 +116,8 @@ def bounds(name: str, w: Array, g: Array, first: Array, second: Array, o: Option
             speed = size / bottom
             of_speed = error / bottom + size * (of_root + 2 * e * bottom) / bottom**2 + 2 * e * speed
             if name == "rmsprop":
-                return of_w + o.rate * (of_speed + e * speed), none, of_square
+                of_product = flushed / bottom  # rate * g is divided by the bottom, as with Adam
+                return of_w + of_product + o.rate * (of_speed + e * speed), none, of_square
             velocity = MU * first + speed
             of_velocity = of_speed + 2 * e * velocity + 2 * flushed
             return of_w + o.rate * (of_velocity + e * velocity), of_velocity, of_square
