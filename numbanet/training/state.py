@@ -95,7 +95,7 @@ class TrainingState:
         updater.load_state_dict(snapshot.optimizer)
         try:
             fill(model, snapshot.tensors, path)
-        except Exception:
+        except Exception:  # whatever it is, the caller hears of it; the optimizer is as it was before
             updater.load_state_dict(kept)
             raise
         model.step[0] = snapshot.model["step"]
