@@ -17,7 +17,8 @@ class Job:
 
 
 class Writer:
-    """Does jobs one after another. Where the disk is slow, a job is left out whose files a later one makes anew.
+    """Does jobs one after another. Where the disk is slow, a job is left out whose files a later one makes anew, but
+    never before another has been written: after two jobs there are two checkpoints, the last and the one before.
 
     `error`: the last job's, None where it went well.
     """
@@ -29,6 +30,7 @@ class Writer:
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._busy = False
+        self._begun = False
         self._closed = False
         # A daemon: a second Ctrl-C ends the program at once, whatever the disk is doing.
         self._thread = threading.Thread(target=self._work, name="numbanet checkpoints", daemon=True)
@@ -37,7 +39,7 @@ class Writer:
     def put(self, job: Job) -> None:
         """Hand in a job; waits only where too many wait already."""
         with self._changed:
-            if self._jobs and self._jobs[-1].names <= job.names:
+            if self._jobs and self._begun and self._jobs[-1].names <= job.names:
                 self._jobs.pop()
             self._changed.wait_for(lambda: len(self._jobs) < self.WAITING)
             self._jobs.append(job)
@@ -60,7 +62,7 @@ class Writer:
                 self._changed.wait_for(lambda: self._jobs or self._closed)
                 if not self._jobs:
                     return
-                job, self._busy = self._jobs.popleft(), True
+                job, self._busy, self._begun = self._jobs.popleft(), True, True
                 self._changed.notify_all()
             try:
                 job.write()

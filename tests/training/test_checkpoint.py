@@ -194,6 +194,16 @@ def test_a_slow_disk_holds_nothing_up(names: list[str], written: list[int]) -> N
     assert done == [0, *written]
 
 
+def test_two_jobs_are_two_checkpoints_however_fast_they_come() -> None:
+    writer, done = Writer(), []
+    with writer._changed:  # its thread has no chance to begin
+        for number in range(2):
+            writer.put(Job(lambda number=number: done.append(number), frozenset()))
+    writer.wait()
+    writer.close()
+    assert done == [0, 1]
+
+
 def test_what_must_be_kept_is_waited_for() -> None:
     writer, done = Writer(), []
     for number in range(20):
