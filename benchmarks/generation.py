@@ -2,8 +2,8 @@
 
     python benchmarks/generation.py --threads 2
 
-Batch 1, float32: a token of 256 into an embedding of 64, one recurrent layer, a dense layer back to 256 logits; the
-state goes from step to step. No sampling: only the forward pass of a step.
+Batch 1, float32: a token of 256 into an embedding of 64, one recurrent layer, a dense layer back to 256 logits, of
+which the likeliest is the next token; the state goes from step to step.
 """
 
 from __future__ import annotations
@@ -12,40 +12,39 @@ import argparse
 import os
 from collections.abc import Callable
 
-TOKENS, WIDTH = 256, 64
-CELLS = ("LSTM", "GRU", "SimpleRNN")
+TOKENS, WIDTH, LENGTH = 256, 64, 50
+CELLS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn"}
 
 Call = Callable[[], object]
 
 
-def numbanet_step(cell: str, units: int) -> Call:
-    """One step of a stateful model."""
-    import numpy as np
+def numbanet_text(cell: str, units: int) -> Call:
+    """LENGTH tokens from what `numbanet generate` uses."""
+    from numbanet.generation import Generator
+    from numbanet.zoo.language import language_model
 
-    import numbanet as nn
-
-    layer = getattr(nn, cell)(units, stateful=True)
-    model = nn.Sequential(nn.Embedding(TOKENS, WIDTH), layer, nn.Dense(TOKENS), input_shape=(1,))
-    token = np.array([[7]])
-    return lambda: model.forward(token)
+    generator = Generator(language_model(TOKENS, 16, cell=CELLS[cell], hidden=units, embedding=WIDTH))
+    return lambda: list(generator.tokens([7], LENGTH, temperature=0.0))
 
 
-def torch_step(cell: str, units: int) -> Call:
+def torch_text(cell: str, units: int) -> Call:
     """The same in PyTorch: eval mode, no gradients."""
     import torch
     from torch import nn
 
     embedding, dense = nn.Embedding(TOKENS, WIDTH), nn.Linear(units, TOKENS)
     recurrent = getattr(nn, cell.removeprefix("Simple"))(WIDTH, units, batch_first=True).eval()
-    token, state = torch.tensor([[7]]), None
 
-    def step() -> object:
-        nonlocal state
-        with torch.inference_mode():
+    @torch.inference_mode()
+    def text() -> list[int]:
+        token, state, tokens = torch.tensor([[7]]), None, []
+        for _ in range(LENGTH):
             output, state = recurrent(embedding(token), state)
-            return dense(output[:, -1])
+            token = dense(output[:, -1]).argmax(1, keepdim=True)
+            tokens.append(int(token))
+        return tokens
 
-    return step
+    return text
 
 
 def main() -> None:
@@ -60,13 +59,13 @@ def main() -> None:
     from timing import describe_machine, ratio, take_turns
 
     print(describe_machine())
-    print(f"\n| one step, {options.threads} thread(s) | numbanet tokens/s | PyTorch tokens/s | over PyTorch |")
+    print(f"\n| one token after the other, {options.threads} thread(s) | numbanet tokens/s | PyTorch tokens/s | over PyTorch |")
     print("|---|---:|---:|---:|")
     for units in map(int, options.units.split(",")):
         for cell in CELLS:
-            calls = {"numbanet": numbanet_step(cell, units), "PyTorch": torch_step(cell, units)}
+            calls = {"numbanet": numbanet_text(cell, units), "PyTorch": torch_text(cell, units)}
             results = take_turns(calls, options.rounds, seconds=0.2)
-            speed = " | ".join(f"{1 / results[name].median:,.0f}" for name in calls)
+            speed = " | ".join(f"{LENGTH / results[name].median:,.0f}" for name in calls)
             print(f"| {cell} {units} | {speed} | {ratio(results['PyTorch'], results['numbanet']):.2f} |", flush=True)
 
 

@@ -14,14 +14,9 @@ from numbanet.bench.measure import difference, measure
 from numbanet.errors import BenchError
 from numbanet.kernels import cpu
 
-# Shapes small enough for a test, by the axes of a family.
-SMALL: dict[int, tuple[int, ...]] = {1: (5000,), 2: (64, 24), 3: (4, 14, 8), 4: (3, 5, 4, 6)}
-IMAGES = {"conv2d_forward": (4, 9, 6, 8, 3, 1, 2), "max_pool2d_forward": (4, 9, 6, 3, 2), "augment": (4, 12, 1)}
+from .shapes import small_shape
+
 FAMILIES = {family.kernels[0]: family for family in workloads.FAMILIES}
-
-
-def small_shape(family: workloads.Family) -> tuple[int, ...]:
-    return IMAGES.get(family.kernels[0]) or SMALL[len(family.axes)]
 
 
 def test_every_kernel_can_be_measured() -> None:

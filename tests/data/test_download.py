@@ -88,7 +88,11 @@ def test_nothing_is_printed(tiny: Source, tmp_path: Path, capfd: pytest.CaptureF
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("fault", [status(500), status(503), status(429), truncated, cut, hang], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [status(500), status(503), status(429), truncated, cut, hang],
+    ids=["500", "503", "429", "truncated", "cut", "hang"],
+)
 def test_a_passing_fault_is_retried(fault: object, tiny: Source, web: Web, tmp_path: Path) -> None:
     web.faults[IMAGES] = [fault, fault, None]  # type: ignore[list-item]
     get(tmp_path)

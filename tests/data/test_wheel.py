@@ -192,6 +192,7 @@ def test_a_malicious_pickle_is_refused(
         pickled([1, 2, 3]),
         pickled(((), (), ())),
     ],
+    ids=["junk", "empty", "no pickle", "a number", "a list", "no images"],
 )
 def test_a_damaged_member_is_a_reason(
     content: bytes, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -57,9 +57,11 @@ def cross_entropy_bounds(z: Array, target: Array, weight: float) -> tuple[Array,
     log_p = np.empty_like(wide)
     reference.log_softmax_forward(log_p, wide)
     loss = np.sum(np.where(target == 0, 0, target * (1 + np.abs(log_p))), axis=1) * (c + 10) * e
-    share = np.sum(target, axis=1, keepdims=True) * np.exp(log_p)
+    total = np.sum(target, axis=1, keepdims=True)
+    share = total * np.exp(log_p)
     of_weights = len(z) * eps(np.float64) * (share + target)
-    return loss, (e * (share * (c + 10 + distance) + 6 * target) + of_weights) / weight
+    underflow = tiny(z.dtype) * total  # of the power, before it is multiplied
+    return loss, (e * (share * (c + 10 + distance) + 6 * target) + of_weights + underflow) / weight
 
 
 def check_cross_entropy(z: Array, labels: Array, class_weights: Array, smoothing: float) -> None:
