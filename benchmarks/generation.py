@@ -59,9 +59,7 @@ def main() -> None:
     from timing import describe_machine, ratio, take_turns
 
     print(describe_machine())
-    print(
-        f"\n| {options.threads} thread(s) | numbanet tokens/s | PyTorch tokens/s | over PyTorch |"
-    )
+    print(f"\n| {options.threads} thread(s) | numbanet tokens/s | PyTorch tokens/s | over PyTorch |")
     print("|---|---:|---:|---:|")
     for units in map(int, options.units.split(",")):
         for cell in CELLS:
